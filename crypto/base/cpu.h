@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SLUICE_CPU_H
+#define SLUICE_CPU_H
+
+#include "sluice/status.h"
+
+/*
+ * Which instructions the kernels may use. Picked once, from the CPU and from SLUICE_CPU in the environment
+ * (portable | avx2 | avx512f | ifma), before the first batch; every kernel asks here and nowhere else.
+ */
+
+enum slc_cpu {
+    SLC_CPU_PORTABLE, /* C with 16-byte vectors; AES by constant-time C                              */
+    SLC_CPU_AVX2,     /* AVX2, FMA, AES-NI, PCLMULQDQ                                                 */
+    SLC_CPU_AVX512F,  /* AVX-512 F, BW, VL, DQ and the above; no IFMA                                */
+    SLC_CPU_IFMA,     /* and AVX-512 IFMA, VAES, VPCLMULQDQ                                           */
+    SLC_CPU_COUNT
+};
+
+/* The level in force. The first call decides it. Any thread. */
+enum slc_cpu slc_cpu(void);
+
+/*
+ * Forces a level, for tests and `--backend`. SLC_UNSUPPORTED, with the levels this CPU and this build have in
+ * `error`, when it cannot run. Not while batches run on other threads.
+ */
+SLC_MUST_CHECK enum slc_status slc_cpu_force(enum slc_cpu level, struct slc_error *error);
+
+/* By name, as in SLUICE_CPU. */
+SLC_MUST_CHECK enum slc_status slc_cpu_force_name(const char *name, struct slc_error *error);
+
+/* "portable", "avx2", "avx512f" or "ifma". */
+const char *slc_cpu_name(enum slc_cpu level);
+
+/* The best level this machine and this build can run. */
+enum slc_cpu slc_cpu_best(void);
+
+#endif
