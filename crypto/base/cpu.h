@@ -4,6 +4,11 @@
 
 #include "sluice/status.h"
 
+/* Defined where the AVX back ends are compiled in: guards every use of their functions. */
+#if defined(SLUICE_AVX) && defined(__x86_64__)
+#define SLC_CPU_X86 1
+#endif
+
 /*
  * Which instructions the kernels may use. Picked once, from the CPU and from SLUICE_CPU in the environment
  * (portable | avx2 | avx512f | ifma), before the first batch; every kernel asks here and nowhere else.
@@ -17,8 +22,17 @@ enum slc_cpu {
     SLC_CPU_COUNT
 };
 
-/* The level in force. The first call decides it. Any thread. */
+/*
+ * The level in force. The first call decides it: the best, or SLUICE_CPU's if that can run. It cannot fail, so a
+ * program calls slc_cpu_check() first. Any thread.
+ */
 enum slc_cpu slc_cpu(void);
+
+/*
+ * Whether SLUICE_CPU, if set, names a level that runs here. SLC_UNSUPPORTED with the levels there are in `error`
+ * otherwise; a program then stops, since slc_cpu() would quietly take the best level. Any thread.
+ */
+SLC_MUST_CHECK enum slc_status slc_cpu_check(struct slc_error *error);
 
 /*
  * Forces a level, for tests and `--backend`. SLC_UNSUPPORTED, with the levels this CPU and this build have in
