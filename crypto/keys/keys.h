@@ -13,7 +13,7 @@
  */
 
 enum {
-    SLC_IDENTITY_BYTES = 32,  /* an Ed25519 public key                        */
+    SLC_IDENTITY_BYTES = 32, /* an Ed25519 public key                        */
     SLC_SIGNATURE_BYTES = 64,
     SLC_ACK_KEY_BYTES = 16,
     SLC_RECIPIENT_BYTES = 96, /* identity, encryption key, gateway identity   */

@@ -44,9 +44,9 @@ enum slc_packet_size {
 };
 enum {
     SLC_ACK_PLAINTEXT_BYTES = 21,
-    SLC_ACK_PACKET_BYTES = SLC_ACK_PLAINTEXT_BYTES + SLC_PACKET_OVERHEAD,    /* 386   */
-    SLC_REGULAR_PACKET_BYTES = 2048 + SLC_PACKET_OVERHEAD,                   /* 2413  */
-    SLC_LARGEST_PACKET_BYTES = 32768 + SLC_PACKET_OVERHEAD,                  /* 33133 */
+    SLC_ACK_PACKET_BYTES = SLC_ACK_PLAINTEXT_BYTES + SLC_PACKET_OVERHEAD, /* 386   */
+    SLC_REGULAR_PACKET_BYTES = 2048 + SLC_PACKET_OVERHEAD,                /* 2413  */
+    SLC_LARGEST_PACKET_BYTES = 32768 + SLC_PACKET_OVERHEAD,               /* 33133 */
 };
 /* Bytes of plaintext, or of the whole packet, of a size; 0 for a value that is not a size. */
 size_t slc_plaintext_bytes(enum slc_packet_size size);
@@ -106,9 +106,9 @@ SLC_MUST_CHECK enum slc_status slc_packets_build(struct slc_sphinx_scratch *scra
 /* ---- SURBs (section 6) ---- */
 
 enum {
-    SLC_SURB_HEAD_BYTES = SLC_HEADER_BYTES + SLC_ADDRESS_BYTES,                  /* 380 */
-    SLC_SURB_BYTES = SLC_SURB_HEAD_BYTES + 4 * SLC_PAYLOAD_SEED_BYTES,           /* 444: four hops            */
-    SLC_SURB_MAX_BYTES = SLC_SURB_HEAD_BYTES + 4 * SLC_PAYLOAD_KEY_BYTES,        /* 1148: four explicit keys  */
+    SLC_SURB_HEAD_BYTES = SLC_HEADER_BYTES + SLC_ADDRESS_BYTES,           /* 380 */
+    SLC_SURB_BYTES = SLC_SURB_HEAD_BYTES + 4 * SLC_PAYLOAD_SEED_BYTES,    /* 444: four hops            */
+    SLC_SURB_MAX_BYTES = SLC_SURB_HEAD_BYTES + 4 * SLC_PAYLOAD_KEY_BYTES, /* 1148: four explicit keys  */
     SLC_RECOVERY_MAX_BYTES = SLC_IDENTIFIER_BYTES + SLC_MAX_HOPS * SLC_PAYLOAD_SEED_BYTES,
 };
 
@@ -119,8 +119,7 @@ struct slc_surb_job {
     uint8_t *recovery;      /* 260 only: 16 + 16 hops bytes for the creator; else NULL                          */
     enum slc_status status;
 };
-SLC_MUST_CHECK enum slc_status slc_surbs_build(struct slc_sphinx_scratch *scratch, struct slc_surb_job *jobs,
-                                               size_t n);
+SLC_MUST_CHECK enum slc_status slc_surbs_build(struct slc_sphinx_scratch *scratch, struct slc_surb_job *jobs, size_t n);
 
 /* Uses one SURB: a packet from its header and its keys. No public-key operation. */
 struct slc_surb_use {
@@ -128,7 +127,7 @@ struct slc_surb_use {
     bool explicit_keys;         /* four full payload keys: only from a first-generation SURB list (chapter 2)   */
     struct slc_bytes plaintext; /* at most payload_bytes - 17                                                   */
     size_t payload_bytes;
-    uint8_t *out;               /* 348 + payload_bytes bytes                                                    */
+    uint8_t *out; /* 348 + payload_bytes bytes                                                    */
     uint8_t first_hop[SLC_ADDRESS_BYTES]; /* result: where the packet goes                                      */
     enum slc_status status;               /* SLC_OK, SLC_BAD_SURB, SLC_BAD_PAYLOAD                              */
 };

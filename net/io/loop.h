@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SLUICE_LOOP_H
+#define SLUICE_LOOP_H
+
+#include "crypto/base/time.h"
+#include "net/wire/address.h"
+#include "sluice/status.h"
+
+/*
+ * The event loop: sockets as byte streams, one thread, no protocol. Two back ends behind one interface, io_uring and
+ * poll, chosen at run time. Plain TCP or TLS (OpenSSL); the user of a connection does not see the difference.
+ */
+
+enum slc_loop_backend { SLC_LOOP_AUTO, SLC_LOOP_URING, SLC_LOOP_POLL };
+
+struct slc_loop;
+
+/*
+ * AUTO takes io_uring where the kernel allows it, else poll. URING alone: SLC_UNSUPPORTED or SLC_DENIED with the
+ * reason (`io_uring denied: ...`) when it cannot be had. max_connections bounds everything the loop allocates.
+ */
+SLC_MUST_CHECK enum slc_status slc_loop_new(struct slc_loop **loop, enum slc_loop_backend backend,
+                                            size_t max_connections, struct slc_error *error);
+/* Closes all connections (reset) and frees. */
+void slc_loop_free(struct slc_loop *loop);
+/* "io_uring (multishot receive, ...)" or "poll": for the report. */
+const char *slc_loop_name(const struct slc_loop *loop);
+
+/* A connection or listener: index and generation, so that a stale one is recognised. 0 is none. */
+typedef uint64_t slc_conn;
+
+enum slc_loop_event_kind {
+    SLC_LOOP_ACCEPTED,  /* a new connection on a listener; `peer` set; `token` is the listener's                    */
+    SLC_LOOP_CONNECTED, /* connect (and TLS handshake) done                                                        */
+    SLC_LOOP_DATA,      /* `data`, `len`: writable, valid until the next slc_loop_wait()                            */
+    SLC_LOOP_SENT,      /* the buffer with `cookie` is no longer needed, sent or not                                */
+    SLC_LOOP_CLOSED,    /* the end, last event of the connection: `status` SLC_CLOSED (orderly), SLC_IO, SLC_TIMEOUT,
+                           SLC_REFUSED; all its SENT events came before                                             */
+};
+
+struct slc_loop_event {
+    enum slc_loop_event_kind kind;
+    slc_conn conn;
+    uint64_t token; /* as given to listen, connect or slc_loop_set_token() */
+    uint8_t *data;
+    size_t len;
+    uint64_t cookie;
+    enum slc_status status;
+    int system_error; /* errno of SLC_IO, else 0 */
+    struct slc_address peer;
+};
+
+/* TLS of one side; NULL where none is wanted. Free after the loops that use it. */
+struct slc_tls;
+/* Client: verifies against the system's roots, or `ca_file` when not NULL, and the host name. */
+SLC_MUST_CHECK enum slc_status slc_tls_client(struct slc_tls **tls, const char *ca_file, struct slc_error *error);
+SLC_MUST_CHECK enum slc_status slc_tls_server(struct slc_tls **tls, const char *certificate_file, const char *key_file,
+                                              struct slc_error *error);
+void slc_tls_free(struct slc_tls *tls);
+
+/* Listens; port 0 takes a free one, which `bound` then tells. SLC_IO ("127.0.0.1:9000: address in use"), SLC_DENIED. */
+SLC_MUST_CHECK enum slc_status slc_loop_listen(struct slc_loop *loop, const struct slc_address *address,
+                                               struct slc_tls *tls, uint64_t token, slc_conn *listener,
+                                               struct slc_address *bound, struct slc_error *error);
+/*
+ * Begins to connect; CONNECTED or CLOSED follows within `timeout`. host: for TLS, the name to verify; else NULL.
+ * SLC_FULL when max_connections are open.
+ */
+SLC_MUST_CHECK enum slc_status slc_loop_connect(struct slc_loop *loop, const struct slc_address *address,
+                                                struct slc_tls *tls, const char *host, slc_time timeout, uint64_t token,
+                                                slc_conn *conn);
+void slc_loop_set_token(struct slc_loop *loop, slc_conn conn, uint64_t token);
+
+/*
+ * Queues a buffer, in order; it must stay until its SENT event returns `cookie`. Buffers queued on one connection
+ * within a turn leave together. SLC_CLOSED: the connection is gone, no SENT follows. SLC_FULL: more than the
+ * per-connection bound is queued (peer does not read); no SENT follows.
+ */
+SLC_MUST_CHECK enum slc_status slc_loop_send(struct slc_loop *loop, slc_conn conn, const uint8_t *data, size_t len,
+                                             uint64_t cookie);
+/* Stops or resumes reading, so that TCP pushes back. */
+void slc_loop_read(struct slc_loop *loop, slc_conn conn, bool on);
+/* Ends a connection or listener: orderly after what is queued was sent (reset false), or at once with a TCP reset. */
+void slc_loop_close(struct slc_loop *loop, slc_conn conn, bool reset);
+
+/*
+ * Submits what was queued, waits until something happens or `timeout` (nanoseconds; 0: only looks) passes, and fills
+ * up to `cap` events. Returns how many. Events of one connection keep their order.
+ */
+size_t slc_loop_wait(struct slc_loop *loop, slc_time timeout, struct slc_loop_event *events, size_t cap);
+
+/* Makes slc_loop_wait() return. The only function another thread may call. */
+void slc_loop_wake(struct slc_loop *loop);
+
+/* System calls made so far, for the report. */
+uint64_t slc_loop_system_calls(const struct slc_loop *loop);
+
+#endif
