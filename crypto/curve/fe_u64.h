@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SLUICE_FE_U64_H
+#define SLUICE_FE_U64_H
+
+#include "crypto/curve/curve_internal.h"
+
+/*
+ * Field elements modulo p = 2^255 - 19 for one lane: 5 limbs of 51 bits, products in 128 bits. The interface is the one
+ * that kernel.h describes; a fe_ header of another back end has the same names.
+ *
+ * Bounds: a product has limbs < 2^51 + 2^14. `fe` and `fe_wide` hold limbs < 2^54, which is what a multiplication
+ * takes. Only products (and canonical values) are ever subtracted, so adding 2p keeps a difference positive and below
+ * 2^54; nothing is left to carry.
+ */
+
+enum { LANES = 1 };
+
+typedef uint64_t lane;
+typedef uint64_t lane_mask; /* all ones or zero */
+typedef unsigned __int128 wide_word;
+
+typedef struct {
+    uint64_t v[FIELD_LIMBS];
+} fe;
+typedef struct {
+    uint64_t v[FIELD_LIMBS];
+} fe_wide;
+
+#define LIMB_MASK ((UINT64_C(1) << 51) - 1)
+
+/* Keeps the compiler from seeing that a mask has two values, and from branching on it. */
+static inline uint64_t opaque(uint64_t x)
+{
+    __asm__("" : "+r"(x));
+    return x;
+}
+
+static inline lane lane_all(uint64_t x)
+{
+    return x;
+}
+
+static inline lane lane_load(const uint64_t words[LANES])
+{
+    return words[0];
+}
+
+static inline void lane_store(uint64_t words[LANES], lane x)
+{
+    words[0] = x;
+}
+
+static inline lane lane_shift(lane x, unsigned bits)
+{
+    return x >> bits;
+}
+
+static inline lane_mask lane_is_zero(lane x)
+{
+    return opaque(((x | (0 - x)) >> 63) - 1);
+}
+
+static inline fe fe_one(void)
+{
+    return (fe){{1}};
+}
+
+static inline fe fe_zero(void)
+{
+    return (fe){{0}};
+}
+
+static inline fe_wide fe_widen(fe canonical)
+{
+    fe_wide r;
+    for (int i = 0; i < FIELD_LIMBS; i++) {
+        r.v[i] = canonical.v[i];
+    }
+    return r;
+}
+
+static inline fe fe_carry(fe_wide a)
+{
+    fe r;
+    for (int i = 0; i < FIELD_LIMBS; i++) {
+        r.v[i] = a.v[i];
+    }
+    return r;
+}
+
+static inline fe fe_select(lane_mask where, fe otherwise, fe then)
+{
+    for (int i = 0; i < FIELD_LIMBS; i++) {
+        otherwise.v[i] ^= where & (otherwise.v[i] ^ then.v[i]);
+    }
+    return otherwise;
+}
+
+static inline fe_wide wide_select(lane_mask where, fe_wide otherwise, fe_wide then)
+{
+    for (int i = 0; i < FIELD_LIMBS; i++) {
+        otherwise.v[i] ^= where & (otherwise.v[i] ^ then.v[i]);
+    }
+    return otherwise;
+}
+
+/* Carries 128-bit columns. The last carry reaches limb 0 times 19; one more step keeps limb 0 below 2^51. */
+static inline fe_wide fold(wide_word c0, wide_word c1, wide_word c2, wide_word c3, wide_word c4)
+{
+    fe_wide r;
+    c1 += (uint64_t)(c0 >> 51);
+    c2 += (uint64_t)(c1 >> 51);
+    c3 += (uint64_t)(c2 >> 51);
+    c4 += (uint64_t)(c3 >> 51);
+    uint64_t low = ((uint64_t)c0 & LIMB_MASK) + 19 * (uint64_t)(c4 >> 51);
+    r.v[0] = low & LIMB_MASK;
+    r.v[1] = ((uint64_t)c1 & LIMB_MASK) + (low >> 51);
+    r.v[2] = (uint64_t)c2 & LIMB_MASK;
+    r.v[3] = (uint64_t)c3 & LIMB_MASK;
+    r.v[4] = (uint64_t)c4 & LIMB_MASK;
+    return r;
+}
+
+static inline wide_word times(uint64_t a, uint64_t b)
+{
+    return (wide_word)a * b;
+}
+
+static inline fe_wide fe_mul(fe a, fe b)
+{
+    uint64_t b1 = 19 * b.v[1], b2 = 19 * b.v[2], b3 = 19 * b.v[3], b4 = 19 * b.v[4];
+    return fold(
+        times(a.v[0], b.v[0]) + times(a.v[1], b4) + times(a.v[2], b3) + times(a.v[3], b2) + times(a.v[4], b1),
+        times(a.v[0], b.v[1]) + times(a.v[1], b.v[0]) + times(a.v[2], b4) + times(a.v[3], b3) + times(a.v[4], b2),
+        times(a.v[0], b.v[2]) + times(a.v[1], b.v[1]) + times(a.v[2], b.v[0]) + times(a.v[3], b4) + times(a.v[4], b3),
+        times(a.v[0], b.v[3]) + times(a.v[1], b.v[2]) + times(a.v[2], b.v[1]) + times(a.v[3], b.v[0]) +
+            times(a.v[4], b4),
+        times(a.v[0], b.v[4]) + times(a.v[1], b.v[3]) + times(a.v[2], b.v[2]) + times(a.v[3], b.v[1]) +
+            times(a.v[4], b.v[0]));
+}
+
+static inline fe_wide fe_sqr(fe a)
+{
+    uint64_t twice0 = 2 * a.v[0], twice1 = 2 * a.v[1], twice2 = 38 * a.v[2], last = 19 * a.v[4], twice4 = 2 * last;
+    return fold(times(a.v[0], a.v[0]) + times(twice4, a.v[1]) + times(twice2, a.v[3]),
+                times(twice0, a.v[1]) + times(twice4, a.v[2]) + times(a.v[3], 19 * a.v[3]),
+                times(twice0, a.v[2]) + times(a.v[1], a.v[1]) + times(twice4, a.v[3]),
+                times(twice0, a.v[3]) + times(twice1, a.v[2]) + times(a.v[4], last),
+                times(twice0, a.v[4]) + times(twice1, a.v[3]) + times(a.v[2], a.v[2]));
+}
+
+static inline fe_wide fe_mul_biased(fe a, fe b)
+{
+    return fe_mul(a, b);
+}
+
+static inline fe_wide fe_sqr_biased(fe a)
+{
+    return fe_sqr(a);
+}
+
+static inline fe_wide wide_bias(fe_wide a)
+{
+    return a;
+}
+
+static inline fe_wide wide_add(fe_wide a, fe_wide b)
+{
+    for (int i = 0; i < FIELD_LIMBS; i++) {
+        a.v[i] += b.v[i];
+    }
+    return a;
+}
+
+static inline fe_wide wide_sub(fe_wide a, fe_wide b)
+{
+    static const uint64_t twice_p[FIELD_LIMBS] = {0xfffffffffffda, 0xffffffffffffe, 0xffffffffffffe, 0xffffffffffffe,
+                                                  0xffffffffffffe};
+    for (int i = 0; i < FIELD_LIMBS; i++) {
+        a.v[i] += twice_p[i] - b.v[i];
+    }
+    return a;
+}
+
+static inline fe_wide wide_add_multiple(fe_wide a, fe b, uint32_t k)
+{
+    return fold(a.v[0] + times(b.v[0], k), a.v[1] + times(b.v[1], k), a.v[2] + times(b.v[2], k),
+                a.v[3] + times(b.v[3], k), a.v[4] + times(b.v[4], k));
+}
+
+static inline fe fe_load(const lane w[4])
+{
+    return (fe){{w[0] & LIMB_MASK, (w[0] >> 51 | w[1] << 13) & LIMB_MASK, (w[1] >> 38 | w[2] << 26) & LIMB_MASK,
+                 (w[2] >> 25 | w[3] << 39) & LIMB_MASK, w[3] >> 12 & LIMB_MASK}};
+}
+
+static inline void fe_store(lane w[4], fe a)
+{
+    for (int round = 0; round < 2; round++) {
+        uint64_t carry = 0;
+        for (int i = 0; i < FIELD_LIMBS; i++) {
+            a.v[i] += carry;
+            carry = a.v[i] >> 51;
+            a.v[i] &= LIMB_MASK;
+        }
+        a.v[0] += 19 * carry;
+    }
+    /* Now a < 2p: it is at least p exactly when adding 19 carries out of bit 254. */
+    uint64_t above = (a.v[0] + 19) >> 51;
+    for (int i = 1; i < FIELD_LIMBS; i++) {
+        above = (a.v[i] + above) >> 51;
+    }
+    uint64_t carry = 19 * above;
+    for (int i = 0; i < FIELD_LIMBS; i++) {
+        a.v[i] += carry;
+        carry = a.v[i] >> 51;
+        a.v[i] &= LIMB_MASK;
+    }
+    w[0] = a.v[0] | a.v[1] << 51;
+    w[1] = a.v[1] >> 13 | a.v[2] << 38;
+    w[2] = a.v[2] >> 26 | a.v[3] << 25;
+    w[3] = a.v[3] >> 39 | a.v[4] << 12;
+}
+
+/* Table limbs have 52 bits. */
+static inline fe fe_from_table(const uint64_t t[FIELD_LIMBS])
+{
+    return (fe){{t[0] & LIMB_MASK, (t[0] >> 51 | t[1] << 1) & LIMB_MASK, (t[1] >> 50 | t[2] << 2) & LIMB_MASK,
+                 (t[2] >> 49 | t[3] << 3) & LIMB_MASK, t[3] >> 48 | t[4] << 4}};
+}
+
+typedef uint64_t pair __attribute__((vector_size(16), may_alias));
+
+/* Reads all 16 entries, keeps the wanted one: addresses do not depend on the digit. */
+static inline fe scan(const uint64_t limbs[FIELD_LIMBS][COMB_POINTS], const pair keep[COMB_POINTS / 2])
+{
+    uint64_t found[FIELD_LIMBS];
+    for (int i = 0; i < FIELD_LIMBS; i++) {
+        const pair *entries = (const pair *)limbs[i];
+        pair sum = entries[0] & keep[0];
+        for (int k = 1; k < COMB_POINTS / 2; k++) {
+            sum |= entries[k] & keep[k];
+        }
+        found[i] = sum[0] | sum[1];
+    }
+    return fe_from_table(found);
+}
+
+static inline lane_mask comb_lookup(fe *sum, fe *difference, fe *product, const struct comb_block *block, lane digit)
+{
+    lane_mask negative = lane_is_zero(digit & COMB_POINTS);
+    uint64_t index = (digit ^ negative) & (COMB_POINTS - 1);
+    pair keep[COMB_POINTS / 2];
+    for (uint64_t k = 0; k < COMB_POINTS / 2; k++) {
+        keep[k] = (pair){lane_is_zero(index ^ (2 * k)), lane_is_zero(index ^ (2 * k + 1))};
+    }
+    fe s = scan(block->sum, keep);
+    fe d = scan(block->difference, keep);
+    *sum = fe_select(negative, s, d);
+    *difference = fe_select(negative, d, s);
+    *product = scan(block->product, keep);
+    return negative;
+}
+
+#endif
