@@ -29,7 +29,7 @@ enum slc_ws_kind {
 
 struct slc_ws_event {
     enum slc_ws_kind kind;
-    uint8_t *data; /* of the message; may be written to (decrypting in place); valid until the next call */
+    uint8_t *data; /* of the message, or the close's reason; may be written to; valid until the next call */
     size_t len;
     uint16_t close_code; /* SLC_WS_CLOSE: the peer's, or 1005 when it gave none */
     enum slc_status status;
@@ -64,7 +64,9 @@ struct slc_ws {
 
 /*
  * carry_pool  slots at least as long as the longest message accepted plus SLC_WS_HEAD_MAX; longer messages fail with
- *             SLC_TOO_LONG before a byte of them is kept; a pool without a free slot fails with SLC_FULL
+ *             SLC_TOO_LONG before a byte of them is kept; a pool without a free slot fails with SLC_FULL. An HTTP head
+ *             may fill a slot, up to SLC_WS_HTTP_HEAD_MAX. While a message in fragments is unfinished, 131 bytes of
+ *             the slot are kept free for a control frame that may come between them.
  */
 void slc_ws_init(struct slc_ws *ws, enum slc_ws_role role, struct slc_pool *carry_pool);
 
@@ -80,7 +82,9 @@ void slc_ws_feed(struct slc_ws *ws, uint8_t *data, size_t len);
 
 /*
  * The next event; false: all bytes are consumed, feed more. Appends what must be sent back (upgrade response, pong,
- * close) to `reply`, which has SLC_WS_REPLY_MAX bytes of room. Client pongs are masked with `random`.
+ * close) to `reply`, which has SLC_WS_REPLY_MAX bytes of room. Client frames are masked with `random`; a server may
+ * pass NULL. Of more pings than their pongs find room for in one call, the last is answered (RFC 6455, 5.5.3). A
+ * failure's close frame, or HTTP error, is in `reply` too. Nothing comes after SLC_WS_CLOSE and SLC_WS_FAILED.
  */
 bool slc_ws_next(struct slc_ws *ws, struct slc_ws_event *event, struct slc_random *random, struct slc_writer *reply);
 
