@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "crypto/sphinx/sphinx_internal.h"
+
+/* Payloads (chapter 1, section 5.4; section 7, step 13). */
+
+enum { LEADING_ZEROS = 16, MARKER = 0x01 };
+_Static_assert(LEADING_ZEROS + 1 == SLC_PAYLOAD_OVERHEAD, "zeros and marker");
+
+enum slc_status slc_payload_check(size_t plaintext_bytes, size_t payload_bytes)
+{
+    if (payload_bytes < SLC_SHORTEST_PAYLOAD || payload_bytes > SLC_LONGEST_PAYLOAD) return SLC_BAD_PAYLOAD;
+    return plaintext_bytes <= payload_bytes - SLC_PAYLOAD_OVERHEAD ? SLC_OK : SLC_BAD_PAYLOAD;
+}
+
+void slc_payload_fill(uint8_t *payload, size_t payload_bytes, struct slc_bytes plaintext)
+{
+    struct slc_writer w = slc_writer(payload, payload_bytes);
+    slc_write_zeros(&w, LEADING_ZEROS);
+    slc_write_bytes(&w, plaintext.data, plaintext.len);
+    slc_write_u8(&w, MARKER);
+    slc_write_zeros(&w, payload_bytes - w.len);
+}
+
+enum slc_status slc_payload_recover(const uint8_t *payload, size_t payload_bytes, struct slc_bytes *plaintext)
+{
+    static const uint8_t zeros[LEADING_ZEROS];
+    *plaintext = slc_bytes(NULL, 0);
+    if (payload_bytes < SLC_PAYLOAD_OVERHEAD || memcmp(payload, zeros, sizeof zeros) != 0) return SLC_BAD_PAYLOAD;
+    const uint8_t *start = payload + LEADING_ZEROS;
+    const uint8_t *marker = memrchr(start, MARKER, payload_bytes - LEADING_ZEROS);
+    if (marker == NULL) return SLC_BAD_PAYLOAD;
+    *plaintext = slc_bytes(start, (size_t)(marker - start));
+    return SLC_OK;
+}
+
+/* All layers of up to SLC_PAYLOAD_TILE payloads of one size. */
+static void encrypt_tile(struct slc_sphinx_scratch *s, struct slc_payload_job *const *tile, size_t count, size_t bytes)
+{
+    for (unsigned layer = 0; layer < SLC_MAX_HOPS; layer++) {
+        uint8_t *payload[SLC_PAYLOAD_TILE];
+        const uint8_t *key[SLC_PAYLOAD_TILE];
+        uint8_t *derived[SLC_PAYLOAD_TILE];
+        const uint8_t *seed[SLC_PAYLOAD_TILE];
+        size_t n = 0;
+        size_t seeds = 0;
+        for (size_t j = 0; j < count; j++) {
+            const struct slc_payload_job *job = tile[j];
+            if (layer >= job->hops) continue;
+            const uint8_t *material = job->keys + (size_t)job->stride * (job->hops - 1U - layer);
+            if (!job->explicit_keys) {
+                seed[seeds] = material;
+                derived[seeds] = s->payload_key[seeds];
+                material = s->payload_key[seeds++];
+            }
+            payload[n] = job->payload;
+            key[n++] = material;
+        }
+        if (n == 0) return;
+        if (seeds > 0) {
+            slc_expand_payload_keys(derived, seed, seeds);
+        }
+        slc_lioness_encrypt(payload, bytes, key, n);
+    }
+}
+
+void slc_payloads_encrypt(struct slc_sphinx_scratch *s, size_t count)
+{
+    for (size_t first = 0; first < count; first++) {
+        size_t bytes = s->payload[first].bytes;
+        if (bytes == 0) continue;
+        /* Lanes want equal lengths: sweep up everything of this size, now, whatever stands between. */
+        struct slc_payload_job *tile[SLC_PAYLOAD_TILE];
+        size_t n = 0;
+        for (size_t j = first; j < count; j++) {
+            if (s->payload[j].bytes != bytes) continue;
+            s->payload[j].bytes = 0;
+            tile[n++] = &s->payload[j];
+            if (n == SLC_PAYLOAD_TILE) {
+                encrypt_tile(s, tile, n, bytes);
+                n = 0;
+            }
+        }
+        if (n > 0) {
+            encrypt_tile(s, tile, n, bytes);
+        }
+    }
+}
