@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SLUICE_ENGINE_H
+#define SLUICE_ENGINE_H
+
+#include "engine/client/client.h"
+#include "engine/runtime/runtime.h"
+
+/*
+ * The engine as a program uses it: virtual clients spread over pinned workers, driven from one control thread.
+ *
+ * All functions belong to the control thread (the one that made the engine), except where said. Nothing here blocks but
+ * slc_engine_wait(). Messages travel without a copy: a program writes its bytes into a buffer of the worker that will
+ * send them.
+ */
+
+struct slc_engine_config {
+    struct slc_runtime_config runtime;
+    struct slc_traffic traffic;
+    size_t max_clients;
+    size_t message_bytes; /* buffers for messages up to this many bytes, head included, are made at start: 4096      */
+    size_t message_slots; /* how many per worker, in each direction; longer messages, or more at once, are allocated */
+    bool tls;             /* connect by wss:// to hostname and wss_port; else ws:// to the first IP                 */
+    const char *ca_file;  /* with tls: trust this instead of the system's roots; NULL: the system's                 */
+};
+/* One worker less than CPUs (at least 1), one network thread, default traffic. */
+void slc_engine_config_default(struct slc_engine_config *config);
+
+struct slc_engine;
+/* Holds `topology`. */
+SLC_MUST_CHECK enum slc_status slc_engine_new(struct slc_engine **engine, const struct slc_engine_config *config,
+                                              struct slc_topology *topology, const struct slc_rotation_info *info,
+                                              struct slc_error *error);
+/* Stops the threads; clients forget everything they have not sent. Idempotent. */
+void slc_engine_stop(struct slc_engine *engine);
+void slc_engine_free(struct slc_engine *engine);
+
+/* Adds a client before slc_engine_start(); its number is what events carry. SLC_FULL, SLC_NO_ROUTE. */
+SLC_MUST_CHECK enum slc_status slc_engine_add(struct slc_engine *engine, const struct slc_client_setup *setup,
+                                              uint32_t *client);
+void slc_engine_recipient(const struct slc_engine *engine, uint32_t client, struct slc_recipient *recipient);
+/* Starts the threads; clients connect at once. */
+SLC_MUST_CHECK enum slc_status slc_engine_start(struct slc_engine *engine, struct slc_error *error);
+
+/* A newer snapshot for every packet from now on. */
+void slc_engine_set_topology(struct slc_engine *engine, struct slc_topology *topology,
+                             const struct slc_rotation_info *info);
+
+/* ---- sending ---- */
+
+struct slc_send {
+    uint32_t client;
+    uint64_t token; /* comes back in SENT, ACKED, EXPIRED */
+    bool reply;     /* to `tag`, else to `recipient`      */
+    bool anonymous; /* with a sender tag and `surbs` SURBs */
+    uint32_t surbs;
+    struct slc_recipient recipient;
+    uint8_t tag[SLC_SENDER_TAG_BYTES];
+    slc_time intended; /* without pacing: when it shall leave */
+    size_t len;
+    uint8_t *data; /* result of prepare: write `len` bytes here */
+};
+/* Gives `send->data`. SLC_AGAIN: no buffer now; SLC_NO_MEMORY. The message may be given up by slc_engine_abandon(). */
+SLC_MUST_CHECK enum slc_status slc_engine_prepare(struct slc_engine *engine, struct slc_send *send);
+/* Hands it to its client. SLC_AGAIN: the worker's ring is full, submit again later. Failure to send is an event. */
+SLC_MUST_CHECK enum slc_status slc_engine_submit(struct slc_engine *engine, const struct slc_send *send);
+void slc_engine_abandon(struct slc_engine *engine, const struct slc_send *send);
+
+/* ---- what happened ---- */
+
+struct slc_engine_event {
+    enum slc_client_event_kind kind;
+    uint32_t client;
+    uint64_t token;
+    slc_time at; /* SENT: due time of the first fragment; others: when the worker saw it */
+    enum slc_status status;
+    const char *text; /* FAILED: why; lives as long as the engine */
+    bool has_tag, is_reply;
+    uint8_t tag[SLC_SENDER_TAG_BYTES];
+    uint8_t *data; /* DELIVERED: yours until slc_engine_release() */
+    size_t len;
+    uint64_t timestamp; /* READY: worth keeping, with the key in `data` (32 bytes, release it too) */
+};
+/* Takes up to `cap` events. */
+size_t slc_engine_poll(struct slc_engine *engine, struct slc_engine_event *events, size_t cap);
+/* Gives back an event's data; events without data may be given too. */
+void slc_engine_release(struct slc_engine *engine, const struct slc_engine_event *event);
+/* Blocks until there may be events, or for `timeout` ns. slc_engine_wake() ends it: any thread, signal handlers. */
+void slc_engine_wait(struct slc_engine *engine, slc_time timeout);
+void slc_engine_wake(struct slc_engine *engine);
+
+/* ---- numbers; any thread ---- */
+
+void slc_engine_counters(const struct slc_engine *engine, struct slc_client_counters *counters);
+void slc_engine_gateway_counters(const struct slc_engine *engine, const uint8_t gateway[SLC_IDENTITY_BYTES],
+                                 struct slc_client_counters *counters);
+size_t slc_engine_ready(const struct slc_engine *engine);
+size_t slc_engine_threads(const struct slc_engine *engine, struct slc_thread_report *rows, size_t cap);
+const char *slc_engine_backend(const struct slc_engine *engine);
+/* Bytes of all clients together, from the allocator's view. */
+size_t slc_engine_client_memory(const struct slc_engine *engine);
+
+#endif
