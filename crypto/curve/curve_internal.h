@@ -27,6 +27,9 @@ enum {
 _Static_assert(COMB_SPACING == COMB_BLOCKS * COMB_COLUMNS, "blocks and columns fill the space between teeth");
 _Static_assert(COMB_TEETH *COMB_SPACING == 255, "the comb covers a scalar");
 
+/* A call inside a kernel would pass field elements through memory: compilers do not see what that costs. */
+#define CURVE_INLINE static inline __attribute__((always_inline))
+
 /*
  * 16 affine points as halved Niels coordinates (halves save doubling Z in every addition). Canonical values in limbs of
  * 52 bits whatever the back end, so that a table outlives a change of level; the others convert what they look up. One

@@ -7,12 +7,12 @@
  * branch, and the inverse of 0 is 0.
  */
 
-static inline fe fe_product(fe a, fe b)
+CURVE_INLINE fe fe_product(fe a, fe b)
 {
     return fe_carry(fe_mul(a, b));
 }
 
-static inline fe fe_square(fe a)
+CURVE_INLINE fe fe_square(fe a)
 {
     return fe_carry(fe_sqr(a));
 }
@@ -26,7 +26,7 @@ static __attribute__((noinline)) fe fe_square_times(fe a, int n)
 }
 
 /* a^(2^250 - 1), and a^11 beside it. */
-static inline fe fe_power_250(fe a, fe *a11)
+CURVE_INLINE fe fe_power_250(fe a, fe *a11)
 {
     fe a2 = fe_square(a);
     fe a9 = fe_product(a, fe_square_times(a2, 2));
@@ -42,7 +42,7 @@ static inline fe fe_power_250(fe a, fe *a11)
 }
 
 /* a^(p - 2) = a^(2^255 - 21). */
-static inline fe fe_invert(fe a)
+CURVE_INLINE fe fe_invert(fe a)
 {
     fe a11;
     fe p250 = fe_power_250(a, &a11);
@@ -50,7 +50,7 @@ static inline fe fe_invert(fe a)
 }
 
 /* a^((p - 5) / 8) = a^(2^252 - 3). */
-static inline fe fe_power_sqrt(fe a)
+CURVE_INLINE fe fe_power_sqrt(fe a)
 {
     fe a11;
     fe p250 = fe_power_250(a, &a11);

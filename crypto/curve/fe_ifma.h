@@ -30,55 +30,55 @@ typedef struct {
     lane v[FIELD_LIMBS];
 } fe_wide;
 
-static inline lane lane_all(uint64_t x)
+CURVE_INLINE lane lane_all(uint64_t x)
 {
     return (lane)_mm512_set1_epi64((long long)x);
 }
 
-static inline lane lane_load(const uint64_t words[LANES])
+CURVE_INLINE lane lane_load(const uint64_t words[LANES])
 {
     return (lane)_mm512_loadu_si512(words);
 }
 
-static inline lane lane_shift(lane x, unsigned bits)
+CURVE_INLINE lane lane_shift(lane x, unsigned bits)
 {
     return (lane)_mm512_srl_epi64((__m512i)x, _mm_cvtsi32_si128((int)bits));
 }
 
-static inline lane_mask lane_is_zero(lane x)
+CURVE_INLINE lane_mask lane_is_zero(lane x)
 {
     return _mm512_testn_epi64_mask((__m512i)x, (__m512i)x);
 }
 
-static inline lane lane_select(lane_mask where, lane otherwise, lane then)
+CURVE_INLINE lane lane_select(lane_mask where, lane otherwise, lane then)
 {
     return (lane)_mm512_mask_blend_epi64(where, (__m512i)otherwise, (__m512i)then);
 }
 
 /* z + low or high 52 bits of the 104-bit product of the low 52 bits of a and b. */
-static inline lane low(lane z, lane a, lane b)
+CURVE_INLINE lane low(lane z, lane a, lane b)
 {
     return (lane)_mm512_madd52lo_epu64((__m512i)z, (__m512i)a, (__m512i)b);
 }
 
-static inline lane high(lane z, lane a, lane b)
+CURVE_INLINE lane high(lane z, lane a, lane b)
 {
     return (lane)_mm512_madd52hi_epu64((__m512i)z, (__m512i)a, (__m512i)b);
 }
 
-static inline fe fe_zero(void)
+CURVE_INLINE fe fe_zero(void)
 {
     lane o = lane_all(0);
     return (fe){{o, o, o, o, o}};
 }
 
-static inline fe fe_one(void)
+CURVE_INLINE fe fe_one(void)
 {
     lane o = lane_all(0);
     return (fe){{lane_all(1), o, o, o, o}};
 }
 
-static inline fe_wide fe_widen(fe canonical)
+CURVE_INLINE fe_wide fe_widen(fe canonical)
 {
     fe_wide r;
     for (int i = 0; i < FIELD_LIMBS; i++) {
@@ -87,19 +87,19 @@ static inline fe_wide fe_widen(fe canonical)
     return r;
 }
 
-static inline fe_wide wide_zero(void)
+CURVE_INLINE fe_wide wide_zero(void)
 {
     return fe_widen(fe_zero());
 }
 
 /* A multiple of p whose limbs are all between 2^57 and 2^58. */
-static inline fe_wide bias(void)
+CURVE_INLINE fe_wide bias(void)
 {
     lane middle = lane_all(0x20fffffffffffdf);
     return (fe_wide){{lane_all(0x20fffffffffb3ed), middle, middle, middle, lane_all(0x2007fffffffffdf)}};
 }
 
-static inline fe_wide wide_add(fe_wide a, fe_wide b)
+CURVE_INLINE fe_wide wide_add(fe_wide a, fe_wide b)
 {
     for (int i = 0; i < FIELD_LIMBS; i++) {
         a.v[i] += b.v[i];
@@ -107,7 +107,7 @@ static inline fe_wide wide_add(fe_wide a, fe_wide b)
     return a;
 }
 
-static inline fe_wide wide_sub(fe_wide a, fe_wide b)
+CURVE_INLINE fe_wide wide_sub(fe_wide a, fe_wide b)
 {
     for (int i = 0; i < FIELD_LIMBS; i++) {
         a.v[i] -= b.v[i];
@@ -115,12 +115,12 @@ static inline fe_wide wide_sub(fe_wide a, fe_wide b)
     return a;
 }
 
-static inline fe_wide wide_bias(fe_wide a)
+CURVE_INLINE fe_wide wide_bias(fe_wide a)
 {
     return wide_add(a, bias());
 }
 
-static inline fe fe_select(lane_mask where, fe otherwise, fe then)
+CURVE_INLINE fe fe_select(lane_mask where, fe otherwise, fe then)
 {
     for (int i = 0; i < FIELD_LIMBS; i++) {
         otherwise.v[i] = lane_select(where, otherwise.v[i], then.v[i]);
@@ -128,7 +128,7 @@ static inline fe fe_select(lane_mask where, fe otherwise, fe then)
     return otherwise;
 }
 
-static inline fe_wide wide_select(lane_mask where, fe_wide otherwise, fe_wide then)
+CURVE_INLINE fe_wide wide_select(lane_mask where, fe_wide otherwise, fe_wide then)
 {
     for (int i = 0; i < FIELD_LIMBS; i++) {
         otherwise.v[i] = lane_select(where, otherwise.v[i], then.v[i]);
@@ -136,7 +136,7 @@ static inline fe_wide wide_select(lane_mask where, fe_wide otherwise, fe_wide th
     return otherwise;
 }
 
-static inline fe fe_carry(fe_wide a)
+CURVE_INLINE fe fe_carry(fe_wide a)
 {
     lane top = a.v[4] >> 47;
     fe r;
@@ -153,7 +153,7 @@ static inline fe fe_carry(fe_wide a)
  * above it one column further: so no carry chain comes before the multiplications. Column 9, the high half of limb 4
  * squared and what column 8 carries, is below 2^42 + 2^10; times 608 that is below 2^52, and low() has all of it.
  */
-static inline fe_wide fold(const lane c[2 * FIELD_LIMBS])
+CURVE_INLINE fe_wide fold(const lane c[2 * FIELD_LIMBS])
 {
     lane k = lane_all(608);
     fe_wide r = {{c[0], c[1], c[2], c[3], c[4]}};
@@ -167,7 +167,7 @@ static inline fe_wide fold(const lane c[2 * FIELD_LIMBS])
     return r;
 }
 
-static inline fe_wide mul_onto(fe_wide start, fe a, fe b)
+CURVE_INLINE fe_wide mul_onto(fe_wide start, fe a, fe b)
 {
     lane o = lane_all(0);
     lane c[2 * FIELD_LIMBS] = {start.v[0], start.v[1], start.v[2], start.v[3], start.v[4], o, o, o, o, o};
@@ -186,7 +186,7 @@ static inline fe_wide mul_onto(fe_wide start, fe a, fe b)
 }
 
 /* The products of two different limbs once, doubled together; then the squares. */
-static inline fe_wide sqr_onto(fe_wide start, fe a)
+CURVE_INLINE fe_wide sqr_onto(fe_wide start, fe a)
 {
     lane c[2 * FIELD_LIMBS];
 #pragma GCC unroll 10
@@ -214,27 +214,27 @@ static inline fe_wide sqr_onto(fe_wide start, fe a)
     return fold(c);
 }
 
-static inline fe_wide fe_mul(fe a, fe b)
+CURVE_INLINE fe_wide fe_mul(fe a, fe b)
 {
     return mul_onto(wide_zero(), a, b);
 }
 
-static inline fe_wide fe_mul_biased(fe a, fe b)
+CURVE_INLINE fe_wide fe_mul_biased(fe a, fe b)
 {
     return mul_onto(bias(), a, b);
 }
 
-static inline fe_wide fe_sqr(fe a)
+CURVE_INLINE fe_wide fe_sqr(fe a)
 {
     return sqr_onto(wide_zero(), a);
 }
 
-static inline fe_wide fe_sqr_biased(fe a)
+CURVE_INLINE fe_wide fe_sqr_biased(fe a)
 {
     return sqr_onto(bias(), a);
 }
 
-static inline fe_wide wide_add_multiple(fe_wide a, fe b, uint32_t small)
+CURVE_INLINE fe_wide wide_add_multiple(fe_wide a, fe b, uint32_t small)
 {
     lane k = lane_all(small);
     a.v[0] = low(a.v[0], high(lane_all(0), b.v[4], k), lane_all(608));
@@ -245,14 +245,14 @@ static inline fe_wide wide_add_multiple(fe_wide a, fe b, uint32_t small)
     return a;
 }
 
-static inline fe fe_load(const lane w[4])
+CURVE_INLINE fe fe_load(const lane w[4])
 {
     lane m = lane_all((UINT64_C(1) << 52) - 1);
     return (fe){{w[0] & m, (w[0] >> 52 | w[1] << 12) & m, (w[1] >> 40 | w[2] << 24) & m, (w[2] >> 28 | w[3] << 36) & m,
                  w[3] << 1 >> 17}};
 }
 
-static inline void fe_store(lane w[4], fe a)
+CURVE_INLINE void fe_store(lane w[4], fe a)
 {
     lane m = lane_all((UINT64_C(1) << 52) - 1), m47 = lane_all((UINT64_C(1) << 47) - 1);
     lane v[FIELD_LIMBS] = {a.v[0] & m, a.v[1] & m, a.v[2] & m, a.v[3] & m, a.v[4]};
@@ -281,12 +281,12 @@ static inline void fe_store(lane w[4], fe a)
 }
 
 /* All 8 lanes read one block: a limb of all 16 points is two vectors, and the digit only permutes them. */
-static inline lane choose(const uint64_t limb[COMB_POINTS], lane index)
+CURVE_INLINE lane choose(const uint64_t limb[COMB_POINTS], lane index)
 {
     return (lane)_mm512_permutex2var_epi64(_mm512_load_si512(limb), (__m512i)index, _mm512_load_si512(limb + LANES));
 }
 
-static inline lane_mask comb_lookup(fe *sum, fe *difference, fe *product, const struct comb_block *block, lane digit)
+CURVE_INLINE lane_mask comb_lookup(fe *sum, fe *difference, fe *product, const struct comb_block *block, lane digit)
 {
     lane_mask negative = lane_is_zero(digit & lane_all(COMB_POINTS));
     /* A negative digit counts down; the permutation ignores bit 4. */

@@ -29,48 +29,48 @@ typedef struct {
 #define LIMB_MASK ((UINT64_C(1) << 51) - 1)
 
 /* Keeps the compiler from seeing that a mask has two values, and from branching on it. */
-static inline uint64_t opaque(uint64_t x)
+CURVE_INLINE uint64_t opaque(uint64_t x)
 {
     __asm__("" : "+r"(x));
     return x;
 }
 
-static inline lane lane_all(uint64_t x)
+CURVE_INLINE lane lane_all(uint64_t x)
 {
     return x;
 }
 
-static inline lane lane_load(const uint64_t words[LANES])
+CURVE_INLINE lane lane_load(const uint64_t words[LANES])
 {
     return words[0];
 }
 
-static inline void lane_store(uint64_t words[LANES], lane x)
+CURVE_INLINE void lane_store(uint64_t words[LANES], lane x)
 {
     words[0] = x;
 }
 
-static inline lane lane_shift(lane x, unsigned bits)
+CURVE_INLINE lane lane_shift(lane x, unsigned bits)
 {
     return x >> bits;
 }
 
-static inline lane_mask lane_is_zero(lane x)
+CURVE_INLINE lane_mask lane_is_zero(lane x)
 {
     return opaque(((x | (0 - x)) >> 63) - 1);
 }
 
-static inline fe fe_one(void)
+CURVE_INLINE fe fe_one(void)
 {
     return (fe){{1}};
 }
 
-static inline fe fe_zero(void)
+CURVE_INLINE fe fe_zero(void)
 {
     return (fe){{0}};
 }
 
-static inline fe_wide fe_widen(fe canonical)
+CURVE_INLINE fe_wide fe_widen(fe canonical)
 {
     fe_wide r;
     for (int i = 0; i < FIELD_LIMBS; i++) {
@@ -79,7 +79,7 @@ static inline fe_wide fe_widen(fe canonical)
     return r;
 }
 
-static inline fe fe_carry(fe_wide a)
+CURVE_INLINE fe fe_carry(fe_wide a)
 {
     fe r;
     for (int i = 0; i < FIELD_LIMBS; i++) {
@@ -88,7 +88,7 @@ static inline fe fe_carry(fe_wide a)
     return r;
 }
 
-static inline fe fe_select(lane_mask where, fe otherwise, fe then)
+CURVE_INLINE fe fe_select(lane_mask where, fe otherwise, fe then)
 {
     for (int i = 0; i < FIELD_LIMBS; i++) {
         otherwise.v[i] ^= where & (otherwise.v[i] ^ then.v[i]);
@@ -96,7 +96,7 @@ static inline fe fe_select(lane_mask where, fe otherwise, fe then)
     return otherwise;
 }
 
-static inline fe_wide wide_select(lane_mask where, fe_wide otherwise, fe_wide then)
+CURVE_INLINE fe_wide wide_select(lane_mask where, fe_wide otherwise, fe_wide then)
 {
     for (int i = 0; i < FIELD_LIMBS; i++) {
         otherwise.v[i] ^= where & (otherwise.v[i] ^ then.v[i]);
@@ -105,7 +105,7 @@ static inline fe_wide wide_select(lane_mask where, fe_wide otherwise, fe_wide th
 }
 
 /* Carries 128-bit columns. The last carry reaches limb 0 times 19; one more step keeps limb 0 below 2^51. */
-static inline fe_wide fold(wide_word c0, wide_word c1, wide_word c2, wide_word c3, wide_word c4)
+CURVE_INLINE fe_wide fold(wide_word c0, wide_word c1, wide_word c2, wide_word c3, wide_word c4)
 {
     fe_wide r;
     c1 += (uint64_t)(c0 >> 51);
@@ -121,12 +121,12 @@ static inline fe_wide fold(wide_word c0, wide_word c1, wide_word c2, wide_word c
     return r;
 }
 
-static inline wide_word times(uint64_t a, uint64_t b)
+CURVE_INLINE wide_word times(uint64_t a, uint64_t b)
 {
     return (wide_word)a * b;
 }
 
-static inline fe_wide fe_mul(fe a, fe b)
+CURVE_INLINE fe_wide fe_mul(fe a, fe b)
 {
     uint64_t b1 = 19 * b.v[1], b2 = 19 * b.v[2], b3 = 19 * b.v[3], b4 = 19 * b.v[4];
     return fold(
@@ -139,7 +139,7 @@ static inline fe_wide fe_mul(fe a, fe b)
             times(a.v[4], b.v[0]));
 }
 
-static inline fe_wide fe_sqr(fe a)
+CURVE_INLINE fe_wide fe_sqr(fe a)
 {
     uint64_t twice0 = 2 * a.v[0], twice1 = 2 * a.v[1], twice2 = 38 * a.v[2], last = 19 * a.v[4], twice4 = 2 * last;
     return fold(times(a.v[0], a.v[0]) + times(twice4, a.v[1]) + times(twice2, a.v[3]),
@@ -149,22 +149,22 @@ static inline fe_wide fe_sqr(fe a)
                 times(twice0, a.v[4]) + times(twice1, a.v[3]) + times(a.v[2], a.v[2]));
 }
 
-static inline fe_wide fe_mul_biased(fe a, fe b)
+CURVE_INLINE fe_wide fe_mul_biased(fe a, fe b)
 {
     return fe_mul(a, b);
 }
 
-static inline fe_wide fe_sqr_biased(fe a)
+CURVE_INLINE fe_wide fe_sqr_biased(fe a)
 {
     return fe_sqr(a);
 }
 
-static inline fe_wide wide_bias(fe_wide a)
+CURVE_INLINE fe_wide wide_bias(fe_wide a)
 {
     return a;
 }
 
-static inline fe_wide wide_add(fe_wide a, fe_wide b)
+CURVE_INLINE fe_wide wide_add(fe_wide a, fe_wide b)
 {
     for (int i = 0; i < FIELD_LIMBS; i++) {
         a.v[i] += b.v[i];
@@ -172,7 +172,7 @@ static inline fe_wide wide_add(fe_wide a, fe_wide b)
     return a;
 }
 
-static inline fe_wide wide_sub(fe_wide a, fe_wide b)
+CURVE_INLINE fe_wide wide_sub(fe_wide a, fe_wide b)
 {
     static const uint64_t twice_p[FIELD_LIMBS] = {0xfffffffffffda, 0xffffffffffffe, 0xffffffffffffe, 0xffffffffffffe,
                                                   0xffffffffffffe};
@@ -182,19 +182,19 @@ static inline fe_wide wide_sub(fe_wide a, fe_wide b)
     return a;
 }
 
-static inline fe_wide wide_add_multiple(fe_wide a, fe b, uint32_t k)
+CURVE_INLINE fe_wide wide_add_multiple(fe_wide a, fe b, uint32_t k)
 {
     return fold(a.v[0] + times(b.v[0], k), a.v[1] + times(b.v[1], k), a.v[2] + times(b.v[2], k),
                 a.v[3] + times(b.v[3], k), a.v[4] + times(b.v[4], k));
 }
 
-static inline fe fe_load(const lane w[4])
+CURVE_INLINE fe fe_load(const lane w[4])
 {
     return (fe){{w[0] & LIMB_MASK, (w[0] >> 51 | w[1] << 13) & LIMB_MASK, (w[1] >> 38 | w[2] << 26) & LIMB_MASK,
                  (w[2] >> 25 | w[3] << 39) & LIMB_MASK, w[3] >> 12 & LIMB_MASK}};
 }
 
-static inline void fe_store(lane w[4], fe a)
+CURVE_INLINE void fe_store(lane w[4], fe a)
 {
     for (int round = 0; round < 2; round++) {
         uint64_t carry = 0;
@@ -223,7 +223,7 @@ static inline void fe_store(lane w[4], fe a)
 }
 
 /* Table limbs have 52 bits. */
-static inline fe fe_from_table(const uint64_t t[FIELD_LIMBS])
+CURVE_INLINE fe fe_from_table(const uint64_t t[FIELD_LIMBS])
 {
     return (fe){{t[0] & LIMB_MASK, (t[0] >> 51 | t[1] << 1) & LIMB_MASK, (t[1] >> 50 | t[2] << 2) & LIMB_MASK,
                  (t[2] >> 49 | t[3] << 3) & LIMB_MASK, t[3] >> 48 | t[4] << 4}};
@@ -232,7 +232,7 @@ static inline fe fe_from_table(const uint64_t t[FIELD_LIMBS])
 typedef uint64_t pair __attribute__((vector_size(16), may_alias));
 
 /* Reads all 16 entries, keeps the wanted one: addresses do not depend on the digit. */
-static inline fe scan(const uint64_t limbs[FIELD_LIMBS][COMB_POINTS], const pair keep[COMB_POINTS / 2])
+CURVE_INLINE fe scan(const uint64_t limbs[FIELD_LIMBS][COMB_POINTS], const pair keep[COMB_POINTS / 2])
 {
     uint64_t found[FIELD_LIMBS];
     for (int i = 0; i < FIELD_LIMBS; i++) {
@@ -246,7 +246,7 @@ static inline fe scan(const uint64_t limbs[FIELD_LIMBS][COMB_POINTS], const pair
     return fe_from_table(found);
 }
 
-static inline lane_mask comb_lookup(fe *sum, fe *difference, fe *product, const struct comb_block *block, lane digit)
+CURVE_INLINE lane_mask comb_lookup(fe *sum, fe *difference, fe *product, const struct comb_block *block, lane digit)
 {
     lane_mask negative = lane_is_zero(digit & COMB_POINTS);
     uint64_t index = (digit ^ negative) & (COMB_POINTS - 1);

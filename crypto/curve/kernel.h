@@ -43,7 +43,7 @@ struct point {
     fe T;
 };
 
-static inline lane comb_digit(const lane t[4], unsigned column)
+CURVE_INLINE lane comb_digit(const lane t[4], unsigned column)
 {
     lane digit = lane_all(0);
     for (unsigned tooth = COMB_TEETH; tooth-- > 0;) {
@@ -53,7 +53,7 @@ static inline lane comb_digit(const lane t[4], unsigned column)
     return digit;
 }
 
-static inline void comb_first(struct point *p, const struct comb_block *block, lane digit)
+CURVE_INLINE void comb_first(struct point *p, const struct comb_block *block, lane digit)
 {
     fe sum, difference, product;
     (void)comb_lookup(&sum, &difference, &product, block, digit);
@@ -65,7 +65,7 @@ static inline void comb_first(struct point *p, const struct comb_block *block, l
 }
 
 /* Mixed addition of a halved Niels point. A negative one has sum and difference exchanged, and F and G. */
-static inline void comb_add(struct point *p, const struct comb_block *block, lane digit)
+CURVE_INLINE void comb_add(struct point *p, const struct comb_block *block, lane digit)
 {
     fe sum, difference, product;
     lane_mask negative = comb_lookup(&sum, &difference, &product, block, digit);
@@ -83,7 +83,7 @@ static inline void comb_add(struct point *p, const struct comb_block *block, lan
     p->T = fe_product(E, H);
 }
 
-static inline void point_double(struct point *p)
+CURVE_INLINE void point_double(struct point *p)
 {
     fe_wide A = fe_sqr_biased(fe_carry(p->X)), B = fe_sqr(fe_carry(p->Y)), C = fe_sqr(fe_carry(p->Z));
     fe_wide S = fe_sqr(fe_carry(wide_add(p->X, p->Y)));
@@ -96,7 +96,7 @@ static inline void point_double(struct point *p)
     p->T = fe_product(E, h);
 }
 
-static inline void prefetch_block(const struct comb_block *block)
+CURVE_INLINE void prefetch_block(const struct comb_block *block)
 {
     for (size_t at = 0; at < sizeof *block; at += 64) {
         __builtin_prefetch((const char *)block + at, 0, 2);
@@ -112,12 +112,10 @@ static __attribute__((noinline)) void comb(struct quotient *q, const struct slc_
 {
     struct point p;
     comb_first(&p, &table->block[0], comb_digit(t, COMB_COLUMNS - 1));
-    for (unsigned i = 1; i < COMB_BLOCKS; i++) {
-        comb_add(&p, &table->block[i], comb_digit(t, COMB_COLUMNS * i + COMB_COLUMNS - 1));
-    }
-    for (unsigned column = COMB_COLUMNS - 1; column-- > 0;) {
-        point_double(&p);
-        for (unsigned i = 0; i < COMB_BLOCKS; i++) {
+    unsigned done = 1;
+    for (unsigned column = COMB_COLUMNS; column-- > 0; done = 0) {
+        if (column < COMB_COLUMNS - 1) point_double(&p);
+        for (unsigned i = done; i < COMB_BLOCKS; i++) {
             if (column == 0 && next != NULL) prefetch_block(&next->block[i]);
             comb_add(&p, &table->block[i], comb_digit(t, COMB_COLUMNS * i + column));
         }
@@ -131,7 +129,7 @@ static __attribute__((noinline)) void comb(struct quotient *q, const struct slc_
  * Makes the scalar odd by taking l - s for even s (only u is wanted, and u(-P) = u(P)), then t = (s - 1)/2 + 2^254,
  * whose bits are the comb's signs.
  */
-static inline void recode(uint64_t t[4][LANES], unsigned i, const struct slc_scalar *scalar)
+CURVE_INLINE void recode(uint64_t t[4][LANES], unsigned i, const struct slc_scalar *scalar)
 {
     static const uint64_t order[4] = {0x5812631a5cf5d3ed, 0x14def9dea2f79cd6, 0, 0x1000000000000000};
     uint64_t even = (scalar->word[0] & 1) - 1, odd[4], borrow = 0;
@@ -151,7 +149,7 @@ static inline void recode(uint64_t t[4][LANES], unsigned i, const struct slc_sca
  * u = num / den for all vectors with one inversion (Montgomery). A zero denominator would make every product zero, so
  * it is replaced by 1 and its numerator by 0: the result of such a lane is 0, and no other lane notices.
  */
-static inline void divide(struct quotient *q, size_t count)
+CURVE_INLINE void divide(struct quotient *q, size_t count)
 {
     fe all = fe_one();
     for (size_t i = 0; i < count; i++) {
@@ -171,7 +169,7 @@ static inline void divide(struct quotient *q, size_t count)
     }
 }
 
-static inline void give(uint8_t out[SLC_KEY_BYTES], const struct quotient *q, unsigned i)
+CURVE_INLINE void give(uint8_t out[SLC_KEY_BYTES], const struct quotient *q, unsigned i)
 {
     for (size_t k = 0; k < 4; k++) {
         uint64_t words[LANES];
@@ -182,8 +180,8 @@ static inline void give(uint8_t out[SLC_KEY_BYTES], const struct quotient *q, un
     }
 }
 
-static inline void multiply(const struct comb_vector *vectors, size_t count, const struct slc_curve_job *jobs,
-                            const uint32_t *order, void *work)
+CURVE_INLINE void multiply(const struct comb_vector *vectors, size_t count, const struct slc_curve_job *jobs,
+                           const uint32_t *order, void *work)
 {
     struct quotient *q = work;
     for (size_t v = 0; v < count; v++) {
@@ -204,7 +202,7 @@ static inline void multiply(const struct comb_vector *vectors, size_t count, con
     }
 }
 
-static inline void swap(lane_mask where, fe_wide *a, fe_wide *b)
+CURVE_INLINE void swap(lane_mask where, fe_wide *a, fe_wide *b)
 {
     fe_wide x = *a;
     *a = wide_select(where, x, *b);
@@ -238,7 +236,7 @@ static __attribute__((noinline)) void ladder_vector(struct quotient *q, const fe
     q->den = fe_carry(z2);
 }
 
-static inline uint64_t key_word(const uint8_t key[SLC_KEY_BYTES], size_t k)
+CURVE_INLINE uint64_t key_word(const uint8_t key[SLC_KEY_BYTES], size_t k)
 {
     uint64_t word = 0;
     for (unsigned byte = 0; byte < 8; byte++) {
@@ -247,7 +245,7 @@ static inline uint64_t key_word(const uint8_t key[SLC_KEY_BYTES], size_t k)
     return word;
 }
 
-static inline void ladder(const struct slc_ladder_job *jobs, size_t n, void *work)
+CURVE_INLINE void ladder(const struct slc_ladder_job *jobs, size_t n, void *work)
 {
     struct quotient *q = work;
     size_t count = (n + LANES - 1) / LANES;

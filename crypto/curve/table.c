@@ -21,15 +21,15 @@ static const fe curve_2d = {{0x69b9426b2f159, 0x35050762add7a, 0x3cf44c0038052, 
 static const fe sqrt_minus_1 = {{0x61b274a0ea0b0, 0x0d5a5fc8f189d, 0x7ef5e9cbd0c60, 0x78595a6804c9e, 0x2b8324804fc1d}};
 static const fe half = {{0x7fffffffffff7, 0x7ffffffffffff, 0x7ffffffffffff, 0x7ffffffffffff, 0x3ffffffffffff}};
 
-/* Sums are multiplied by 1, so that every value here is a product and within the bounds of fe_u64.h. */
+/* Not carried: within the bounds of fe_u64.h as long as what is subtracted is a product, or less than 2p per limb. */
 static fe sum(fe a, fe b)
 {
-    return fe_product(fe_carry(wide_add(fe_widen(a), fe_widen(b))), fe_one());
+    return fe_carry(wide_add(fe_widen(a), fe_widen(b)));
 }
 
 static fe difference(fe a, fe b)
 {
-    return fe_product(fe_carry(wide_sub(fe_widen(a), fe_widen(b))), fe_one());
+    return fe_carry(wide_sub(fe_widen(a), fe_widen(b)));
 }
 
 static bool is_zero(fe a)
@@ -78,7 +78,7 @@ static bool from_montgomery(struct edwards *p, const uint8_t public_key[SLC_KEY_
     fe u = fe_load(w);
     fe y = fe_product(difference(u, fe_one()), fe_invert(sum(u, fe_one())));
     fe y2 = fe_square(y);
-    fe n = difference(y2, fe_one()), v = sum(fe_product(curve_d, y2), fe_one());
+    fe n = fe_product(difference(y2, fe_one()), fe_one()), v = sum(fe_product(curve_d, y2), fe_one());
     /* A root of n/v, times a fourth root of 1: n v^3 (n v^7)^((p-5)/8). */
     fe v3 = fe_product(fe_square(v), v), v7 = fe_product(fe_square(v3), v);
     fe x = fe_product(fe_product(n, v3), fe_power_sqrt(fe_product(n, v7)));
