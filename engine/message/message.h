@@ -30,7 +30,7 @@ enum {
 };
 _Static_assert(SLC_SURB_ACK_BYTES == 405 && SLC_PAYLOAD_HEAD_BYTES == 437, "section 0");
 
-/* Bytes of one serialised fragment in a packet of this size: 1611 for regular. */
+/* Bytes of one serialised fragment in a data packet of this size: 1611 for regular. Not for SLC_SIZE_ACK. */
 static inline size_t slc_fragment_bytes(enum slc_packet_size size)
 {
     return slc_plaintext_bytes(size) - SLC_PAYLOAD_HEAD_BYTES;
@@ -47,7 +47,7 @@ enum slc_message_kind {
     SLC_MESSAGE_SURB_REQUEST, /* the holder of our SURBs wants more                      */
 };
 
-/* A list of reply SURBs inside a message: views. */
+/* A list of reply SURBs inside a message: views. All zero when it is empty, whatever the wire said. */
 struct slc_surb_list {
     size_t count;
     uint8_t hops;       /* seeds per SURB; 0 when explicit_keys                    */
@@ -69,15 +69,18 @@ struct slc_message {
 /*
  * Parses one whole, unpadded message; the result's views point into `bytes`. Every SURB of a list is checked (length,
  * first hop parses); one bad SURB refuses the message, as the network does. First-generation lists (content tags 0-2)
- * are read. Errors: SLC_TOO_SHORT, SLC_MALFORMED, SLC_UNSUPPORTED, SLC_BAD_SURB, SLC_BAD_KEY.
+ * are read, though today's crates refuse them: their data is worth having. Any thread.
+ * Errors: SLC_TOO_SHORT, SLC_TOO_LONG (a SURB request), SLC_MALFORMED (rotation), SLC_UNSUPPORTED (type, content tag),
+ * SLC_BAD_SURB, SLC_BAD_KEY (the requester's). `*message` is then unspecified.
  */
 SLC_MUST_CHECK enum slc_status slc_message_parse(struct slc_bytes bytes, struct slc_message *message);
 
-/* Bytes in front of the application's data: 1 plain, 22 + surbs * 460 repliable, 2 reply. */
+/* Bytes in front of the application's data: 1 plain, 22 + surbs * 460 repliable, 2 reply; 0 for a SURB request. */
 size_t slc_message_head_bytes(enum slc_message_kind kind, size_t surbs);
 /*
  * Appends that head. `surbs`: `count` reply SURBs of 460 bytes back to back (version 259, four hops), all made for
  * `rotation`; NULL when count is 0. The data follows, written by the caller; a REPLY must have at least one byte.
+ * The writer is left marked when there is no room, when count > 65535 and for a SURB request. Any thread.
  */
 void slc_message_write_head(struct slc_writer *w, enum slc_message_kind kind,
                             const uint8_t sender_tag[SLC_SENDER_TAG_BYTES], const uint8_t *surbs, size_t count,
@@ -99,7 +102,10 @@ struct slc_cut {
     size_t sets;
     size_t padding; /* zeros after the 0x01 marker in the last fragment          */
 };
-/* SLC_TOO_LONG when the message needs more than 2^31 sets; never for what fits in memory. */
+/*
+ * Plans; fragment_bytes > SLC_FRAGMENT_LINKED_HEAD_BYTES, else SLC_BAD_ARGUMENT. SLC_TOO_LONG when the message needs
+ * more sets than there are ids; never for what fits in memory. Any thread.
+ */
 SLC_MUST_CHECK enum slc_status slc_cut_plan(struct slc_cut *cut, size_t len, size_t fragment_bytes);
 
 /* A fragment's name: which set, which place (1-based). What acks carry. */
@@ -116,7 +122,7 @@ void slc_cut_place(const struct slc_cut *cut, size_t index, size_t *set, uint8_t
  */
 void slc_cut_write(const struct slc_cut *cut, const uint8_t *message, const uint32_t *set_ids, size_t index,
                    uint8_t *out);
-/* Draws `n` set ids: 31 bits, never 0 (section 8.2). */
+/* Draws `n` set ids, no two alike: 31 bits, never 0 (section 8.2). Owner's thread of `random`. */
 void slc_set_ids(uint32_t *ids, size_t n, struct slc_random *random);
 
 /* A received fragment: views into the bytes (section 8.3). */
@@ -127,9 +133,13 @@ struct slc_fragment {
     uint32_t next;     /* linked set after this one, 0: none                */
     struct slc_bytes payload;
 };
+/* SLC_TOO_SHORT, SLC_MALFORMED; `*fragment` is then unspecified. Any thread. */
 SLC_MUST_CHECK enum slc_status slc_fragment_parse(struct slc_bytes bytes, struct slc_fragment *fragment);
 
-/* Length of the message inside padded bytes: what stands before the last 0x01 (section 5.2). */
+/*
+ * Length of the message inside padded bytes: what stands before the last 0x01 (section 5.2). What follows it is not
+ * looked at, as in the reference. SLC_MALFORMED when there is none.
+ */
 SLC_MUST_CHECK enum slc_status slc_unpad(struct slc_bytes padded, size_t *len);
 
 /* ---- acks (section 9) ---- */
@@ -138,8 +148,7 @@ enum { SLC_ACK_CONTENT_BYTES = SLC_ACK_PLAINTEXT_BYTES };
 /* The 21 bytes of an ack for `id`; the cover identifier is {0, 0}. iv: 16 fresh random bytes. */
 void slc_ack_write(uint8_t out[SLC_ACK_CONTENT_BYTES], const uint8_t ack_key[SLC_ACK_KEY_BYTES], const uint8_t iv[16],
                    struct slc_fragment_id id);
-/* Exactly 21 bytes, else SLC_TOO_SHORT/SLC_TOO_LONG; a negative set id is SLC_MALFORMED. In batches: n acks of one
- * client. */
+/* Exactly 21 bytes, else SLC_TOO_SHORT/SLC_TOO_LONG; a negative set id is SLC_MALFORMED. Any thread. */
 SLC_MUST_CHECK enum slc_status slc_ack_read(struct slc_bytes content, const uint8_t ack_key[SLC_ACK_KEY_BYTES],
                                             struct slc_fragment_id *id);
 static inline bool slc_ack_is_cover(struct slc_fragment_id id)
@@ -147,10 +156,27 @@ static inline bool slc_ack_is_cover(struct slc_fragment_id id)
     return id.set == 0 && id.position == 0;
 }
 
+/* ---- the last hop (sections 9.3 and 15.4): for gateways ---- */
+
+/* The plaintext of a packet at its last hop, taken apart: views. */
+struct slc_delivery {
+    struct slc_bytes message;    /* for the client: an ack's 21 bytes, or a data packet's without the SURB-ACK */
+    struct slc_bytes ack_packet; /* to be forwarded; empty when the packet was an ack                          */
+    struct slc_address ack_hop;  /* where to                                                                   */
+};
+/*
+ * Splits the plaintext of a packet of `size`. A SURB-ACK without a usable address loses the message too, as in the
+ * network: SLC_TOO_SHORT, SLC_MALFORMED. The ack packet's own bytes are not looked at. Any thread.
+ */
+SLC_MUST_CHECK enum slc_status slc_delivery_split(struct slc_delivery *delivery, enum slc_packet_size size,
+                                                  struct slc_bytes plaintext);
+
 /* ---- cover (section 12) ---- */
 
-/* Writes the content of a cover packet: the marker, 0x01, zeros; `len` is the fragment's. */
+enum { SLC_COVER_BYTES_MIN = 19 };
+/* Writes the content of a cover packet: the marker, 0x01, zeros; `len` is the fragment's, at least 19. */
 void slc_cover_write(uint8_t *out, size_t len);
+/* Whether decrypted data is cover. A fragment never is: its first bit is set. */
 bool slc_cover_is(struct slc_bytes plaintext);
 
 /* ---- reply SURBs (section 7) ---- */

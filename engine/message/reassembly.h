@@ -12,14 +12,17 @@
  */
 
 struct slc_reassembly_limits {
-    size_t max_bytes;  /* of all unfinished messages together; beyond it the oldest set goes          */
-    size_t max_sets;   /* unfinished sets                                                             */
-    size_t remembered; /* set ids kept to recognise late duplicates; a ring, the oldest is forgotten   */
-    slc_time timeout;  /* a set whose last fragment is older is dropped; 30 min in the reference      */
+    size_t max_bytes;  /* memory of all unfinished sets together, overhead included; so also the longest message   */
+    size_t max_sets;   /* unfinished sets; at either bound the set that was fed longest ago makes room             */
+    size_t remembered; /* finished set ids kept to recognise late duplicates; a ring, the oldest is forgotten      */
+    slc_time timeout;  /* a set whose last fragment is this old is dropped; 30 min in the reference                */
 };
 
 struct slc_reassembly;
-/* Allocates little; grows with use up to the limits. */
+/*
+ * Allocates under 256 bytes; grows with use up to the limits: 20 to 28 bytes for each remembered id, and a message
+ * that becomes whole is held a second time until the next call. SLC_BAD_ARGUMENT, SLC_NO_MEMORY.
+ */
 SLC_MUST_CHECK enum slc_status slc_reassembly_new(struct slc_reassembly **r,
                                                   const struct slc_reassembly_limits *limits);
 void slc_reassembly_free(struct slc_reassembly *r);
@@ -28,19 +31,30 @@ enum slc_reassembly_result {
     SLC_REASSEMBLY_WAITING,   /* kept; the message is not whole yet                               */
     SLC_REASSEMBLY_COMPLETE,  /* `message` is whole: padded content head to tail, unpadded length  */
     SLC_REASSEMBLY_DUPLICATE, /* fragment, or its whole message, was here before                  */
-    SLC_REASSEMBLY_REFUSED,   /* contradicts its set (other total), a link cycle, or over a bound  */
+    SLC_REASSEMBLY_REFUSED,   /* contradicts its set (other total) or its neighbours (links that do not meet, a
+                                 cycle: those sets are dropped), over a bound, or no memory        */
     SLC_REASSEMBLY_BROKEN,    /* the message became whole but has no padding marker; it is gone    */
+    SLC_REASSEMBLY_RESULTS
 };
 
 /*
  * Takes one parsed fragment. On COMPLETE `*message` views the unpadded message; it is valid until the next call, may
- * point into fragment->payload, and its bytes may be changed. Counts are kept for the report.
+ * point into fragment->payload, and its bytes may be changed. A COMPLETE or BROKEN message's set ids are remembered.
+ * Memory is allocated for messages of more than one fragment, and while the ring of remembered ids still grows.
  */
 enum slc_reassembly_result slc_reassembly_add(struct slc_reassembly *r, const struct slc_fragment *fragment,
                                               slc_time now, struct slc_bytes *message);
-/* Drops what is stale; call now and then. Returns how many sets went. */
+/* Drops what is stale; call now and then (the reference: every 10 s). Returns how many sets went. */
 size_t slc_reassembly_sweep(struct slc_reassembly *r, slc_time now);
-/* Unfinished sets and their bytes. */
+/* Unfinished sets and their bytes, as max_sets and max_bytes count them. */
 void slc_reassembly_held(const struct slc_reassembly *r, size_t *sets, size_t *bytes);
+
+/* What happened since slc_reassembly_new(), for the report. */
+struct slc_reassembly_counts {
+    uint64_t results[SLC_REASSEMBLY_RESULTS]; /* fragments, by what slc_reassembly_add() answered              */
+    uint64_t evicted;                         /* unfinished sets that made room for others                     */
+    uint64_t stale;                           /* unfinished sets that were swept                               */
+};
+struct slc_reassembly_counts slc_reassembly_counts(const struct slc_reassembly *r);
 
 #endif
