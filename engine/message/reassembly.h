@@ -20,7 +20,7 @@ struct slc_reassembly_limits {
 
 struct slc_reassembly;
 /*
- * Allocates under 256 bytes; grows with use up to the limits: 20 to 28 bytes for each remembered id, and a message
+ * Allocates under 256 bytes; grows with use up to the limits: at most 26 bytes for each remembered id, and a message
  * that becomes whole is held a second time until the next call. SLC_BAD_ARGUMENT, SLC_NO_MEMORY.
  */
 SLC_MUST_CHECK enum slc_status slc_reassembly_new(struct slc_reassembly **r,
