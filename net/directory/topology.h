@@ -32,6 +32,7 @@ struct slc_node {
 struct slc_topology {
     uint32_t rotation_id; /* 0xFFFFFFFF: not known                                               */
     uint64_t epoch_id;
+    int64_t refreshed_at;       /* unix seconds, as the directory says; 0: not known              */
     enum slc_rotation rotation; /* tag for packets made with this snapshot                        */
     struct slc_node *nodes;     /* all nodes with details, sorted by id                           */
     size_t node_count;
@@ -43,8 +44,8 @@ struct slc_topology {
 
 /* A node as a document names it, before a snapshot is made of many. */
 struct slc_node_details {
-    struct slc_node node; /* `hop` is ignored: made by slc_topology_new() */
-    uint32_t performance; /* percent, truncated                           */
+    struct slc_node node; /* `hop` is ignored: made by slc_topology_new()                   */
+    uint32_t performance; /* percent, truncated; for who reads documents, no concern of a snapshot */
 };
 
 /* The rewarded set: ids per role; arrays are the caller's. */
@@ -58,15 +59,25 @@ struct slc_rewarded_set {
 };
 
 /*
- * Builds a snapshot: key tables for every node, layers, look-up by identity. Copies what it is given. Nodes with
- * low-order or twisted Sphinx keys and later duplicates of a Sphinx key or identity are left out and counted.
- * SLC_NO_ROUTE with a text that names the layer when it is not routable (section 10.7, step 5).
+ * Builds a snapshot: key tables for every node, layers, look-up by identity. Copies what it is given. Of several nodes
+ * with one id the last counts. Nodes with low-order or twisted Sphinx keys and duplicates of a Sphinx key or identity
+ * (all but the lowest id) are left out and counted. Lists may name an id twice, and ids without details.
+ * SLC_NO_ROUTE with a text that names the layer when it is not routable (section 10.7, step 5); SLC_TOO_LONG above
+ * SLC_TOPOLOGY_NODES_MAX nodes or listed ids; SLC_NO_MEMORY. `*topology` is NULL after a failure. `refreshed_at` is 0.
+ * Cost: one table of slc_curve_table_bytes() per node. Any thread.
  */
+enum { SLC_TOPOLOGY_NODES_MAX = 1 << 20 };
 SLC_MUST_CHECK enum slc_status slc_topology_new(struct slc_topology **topology, const struct slc_node_details *nodes,
                                                 size_t node_count, const struct slc_rewarded_set *set,
                                                 uint32_t rotation_id, uint64_t epoch_id, struct slc_error *error);
 
-/* One more owner; one owner less (frees at the last). Any thread. */
+/*
+ * The key rotation of an epoch: (epoch - initial, at least 0) / validity (chapter 2, section 13.5); at most 2^32 - 1.
+ * validity >= 1. Any thread.
+ */
+uint32_t slc_rotation_id(uint64_t epoch, uint64_t initial_epoch, uint32_t validity_epochs);
+
+/* One more owner; one owner less (frees at the last; takes NULL). Any thread. */
 struct slc_topology *slc_topology_hold(struct slc_topology *topology);
 void slc_topology_release(struct slc_topology *topology);
 
@@ -74,7 +85,10 @@ void slc_topology_release(struct slc_topology *topology);
 const struct slc_node *slc_topology_find(const struct slc_topology *topology,
                                          const uint8_t identity[SLC_IDENTITY_BYTES]);
 const struct slc_node *slc_topology_find_id(const struct slc_topology *topology, uint32_t id);
-/* Gateways a client may register with: entry details and the entry role, in id order. Any thread. */
+/*
+ * Gateways a client may register with: entry details and the entry role, in id order. The first `cap` to `out` (NULL
+ * with 0); the result is how many there are. Any thread.
+ */
 size_t slc_topology_gateways(const struct slc_topology *topology, const struct slc_node **out, size_t cap);
 
 /*
