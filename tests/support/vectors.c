@@ -242,7 +242,7 @@ struct slc_bytes slc_vec_from_text(const char *text)
     if (sscanf(text, "%2x*%u%n", &a, &b, &used) == 2 && used > 0) {
         return slc_vec_repeat((uint8_t)a, b);
     }
-    return from_hex(text);
+    return from_hex(strncmp(text, "hex:", 4) == 0 ? text + 4 : text);
 }
 
 struct slc_bytes slc_vec_bytes(const cJSON *node, const char *path)

@@ -41,7 +41,7 @@ bool slc_vec_is(const cJSON *node, const char *path, const char *text);
 const cJSON *slc_vec_list(const cJSON *node, const char *path);
 size_t slc_vec_count(const cJSON *node, const char *path);
 
-/* Bytes from hex, from a generator ("range(a,b)", "pat(n)", "xx*n"), or from an object with `hex`. */
+/* Bytes from hex (or "hex:..."), from a generator ("range(a,b)", "pat(n)", "xx*n"), or from an object with `hex`. */
 struct slc_bytes slc_vec_bytes(const cJSON *node, const char *path);
 /* The same, of exactly `len` bytes. */
 const uint8_t *slc_vec_bytes_of(const cJSON *node, const char *path, size_t len);
