@@ -259,8 +259,11 @@ static enum slc_status next_frame(struct slc_ws *ws, struct frame *frame, const 
     uint8_t *bytes;
     enum slc_status status = peek(ws, 2, &bytes);
     if (status != SLC_OK) return status;
-    *reason = check_head(ws, bytes);
-    if (*reason != NULL) return SLC_MALFORMED;
+    const char *wrong = check_head(ws, bytes);
+    if (wrong != NULL) {
+        *reason = wrong;
+        return SLC_MALFORMED;
+    }
 
     bool masked = (bytes[1] & MASKED) != 0;
     uint8_t short_len = bytes[1] & LENGTH;
