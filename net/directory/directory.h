@@ -21,17 +21,26 @@ struct slc_rotation_info {
 /* Percent below which a node is left out (chapter 4, section 13). */
 enum { SLC_MINIMUM_PERFORMANCE = 50 };
 
-/* Document B. `name` is for messages: a URL or a file name. */
+/* Document B. `name` is for messages: a URL or a file name. Failures as of slc_directory_parse(). */
 SLC_MUST_CHECK enum slc_status slc_directory_parse_rotation(struct slc_bytes json, const char *name,
                                                             struct slc_rotation_info *info, struct slc_error *error);
 /*
  * Documents C (rewarded set), D (mixnodes) and E (entry gateways) to a snapshot, with every rule of section 10.7:
- * metadata must agree, the rewarded set's epoch too, performance filter, routability.
+ * metadata must agree, the rewarded set's epoch too, performance filter, routability. Each list is one page, and whole.
+ *
+ * SLC_AGAIN: the documents are of different epochs, fetch them again. SLC_NO_ROUTE: not routable. SLC_TOO_SHORT: empty,
+ * or a page of several. SLC_MALFORMED, SLC_NOT_UTF8, SLC_OUT_OF_RANGE, SLC_DUPLICATE (a key twice), SLC_BAD_KEY (an
+ * identity that is no point), SLC_TOO_LONG, SLC_TOO_DEEP: not such a document; the text says where. `*topology` is then
+ * NULL. An unusable Sphinx key costs only its node (slc_topology_new()).
  */
 SLC_MUST_CHECK enum slc_status slc_directory_parse(struct slc_bytes rewarded_set, struct slc_bytes mixnodes,
                                                    struct slc_bytes entry_gateways, const char *name,
                                                    struct slc_topology **topology, struct slc_error *error);
-/* A topology file as the published clients read it (--custom-mixnet); errors carry file:line:column. */
+/*
+ * A topology file as the published clients read it (--custom-mixnet); errors carry file:line:column and the member, as
+ * in "net.json:41:17: node_details.11.sphinx_key: ...". Without `metadata` the rotation is not known. Failures as
+ * above; slc_topology_load() also SLC_NOT_FOUND and SLC_IO.
+ */
 SLC_MUST_CHECK enum slc_status slc_topology_parse_file(struct slc_bytes json, const char *name,
                                                        struct slc_topology **topology, struct slc_error *error);
 SLC_MUST_CHECK enum slc_status slc_topology_load(const char *path, struct slc_topology **topology,
@@ -39,8 +48,13 @@ SLC_MUST_CHECK enum slc_status slc_topology_load(const char *path, struct slc_to
 
 /*
  * Requests C, D, E (paged as section 10.5 says, repeated once after a disagreement) and B below `base`
- * ("http://127.0.0.1:8000/api"). Blocks up to `timeout_ms`. `info` may be NULL. Call slc_directory_start() once, from
- * main, before threads exist.
+ * ("http://127.0.0.1:8000/api"; http and https only, redirections are not followed). Blocks up to `timeout_ms`, all
+ * requests together; transport errors are retried three times. `info` may be NULL. Call slc_directory_start() once,
+ * from main, before threads exist. Any thread, several at once.
+ *
+ * SLC_BAD_ARGUMENT (no such URL), SLC_IO (not reached), SLC_TIMEOUT, SLC_REFUSED (an HTTP status), SLC_TOO_LONG (an
+ * answer above 16 MiB), SLC_AGAIN (still of different epochs: keep the old snapshot, refresh later), and what the
+ * parsers say. The text names the URL. `*topology` is then NULL.
  */
 void slc_directory_start(void);
 SLC_MUST_CHECK enum slc_status slc_directory_fetch(const char *base, unsigned timeout_ms,
@@ -75,7 +89,10 @@ enum slc_document {
     SLC_DOCUMENT_TOPOLOGY_FILE,  /* section 11.2, for --custom-mixnet and our --network          */
     SLC_DOCUMENT_COUNT
 };
-/* The document as JSON text, to be freed with free(); NULL: no memory. */
+/*
+ * The document as JSON text, to be freed with free(); NULL: no memory. It satisfies chapter 7, sections 4 and 5: one
+ * role per node, everything on page 0, no interval in `status`. Any thread.
+ */
 char *slc_network_document(const struct slc_network *network, enum slc_document document);
 
 #endif

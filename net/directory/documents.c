@@ -302,6 +302,9 @@ static bool read_node(struct slc_json *json, const cJSON *object, struct slc_nod
 static void read_page_nodes(struct slc_json *json, const cJSON *data, struct slc_node_list *list)
 {
     size_t wanted = list->count + slc_json_count(data);
+    if (wanted > SLC_TOPOLOGY_NODES_MAX) {
+        (void)slc_json_fail(json, data, SLC_TOO_LONG, "more than %d nodes", SLC_TOPOLOGY_NODES_MAX);
+    }
     if (json->status == SLC_OK && wanted > list->cap) {
         struct slc_node_details *grown = realloc(list->nodes, wanted * sizeof *grown);
         if (grown == NULL) {

@@ -66,7 +66,7 @@ struct slc_rewarded_set {
  * SLC_TOPOLOGY_NODES_MAX nodes or listed ids; SLC_NO_MEMORY. `*topology` is NULL after a failure. `refreshed_at` is 0.
  * Cost: one table of slc_curve_table_bytes() per node. Any thread.
  */
-enum { SLC_TOPOLOGY_NODES_MAX = 1 << 20 };
+enum { SLC_TOPOLOGY_NODES_MAX = 1 << 14 };
 SLC_MUST_CHECK enum slc_status slc_topology_new(struct slc_topology **topology, const struct slc_node_details *nodes,
                                                 size_t node_count, const struct slc_rewarded_set *set,
                                                 uint32_t rotation_id, uint64_t epoch_id, struct slc_error *error);
