@@ -40,6 +40,15 @@ void slc_header_macs(uint8_t *const *mac, const uint8_t *const *key, const uint8
 void slc_lioness_encrypt(uint8_t *const *block, size_t len, const uint8_t *const *key, size_t n);
 void slc_lioness_decrypt(uint8_t *const *block, size_t len, const uint8_t *const *key, size_t n);
 
+/*
+ * Several layers at once, without moving the packets in and out of lanes between them: key[layer * n + i] is the key
+ * of block i in the layer applied as number `layer`.
+ */
+void slc_lioness_encrypt_layers(uint8_t *const *block, size_t len, const uint8_t *const *key, unsigned layers,
+                                size_t n);
+void slc_lioness_decrypt_layers(uint8_t *const *block, size_t len, const uint8_t *const *key, unsigned layers,
+                                size_t n);
+
 /* ---- AES-128-CTR (chapter 1, section 2.2; chapter 2, section 2.1) ---- */
 
 /*

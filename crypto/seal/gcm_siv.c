@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "crypto/seal/gcm_siv.h"
+
+#include "crypto/base/secret.h"
+#include "crypto/lanes/aes_internal.h"
+
+#include <string.h>
+
+enum { BLOCK = SLC_AES_BLOCK, GROUP = 8, DERIVED_BLOCKS = 6 };
+
+/* Keys of a group of jobs; `auth` is POLYVAL's. */
+struct keys {
+    struct slc_aes256 schedule[GROUP];
+    uint8_t auth[GROUP][16];
+    uint8_t enc[GROUP][32];
+};
+
+/* RFC 8452, section 4: the keys of one message are halves of blocks under the key-generating key. */
+static void derive_keys(const struct slc_aes_kernels *aes, struct keys *keys, const struct slc_seal_job *job, size_t n)
+{
+    const uint8_t *key[GROUP];
+    uint8_t block[DERIVED_BLOCKS][BLOCK];
+    for (size_t i = 0; i < n; i++) {
+        key[i] = job[i].key;
+    }
+    aes->expand256(keys->schedule, key, n);
+    for (size_t i = 0; i < n; i++) {
+        memset(block, 0, sizeof block);
+        for (unsigned b = 0; b < DERIVED_BLOCKS; b++) {
+            block[b][0] = (uint8_t)b;
+            memcpy(block[b] + 4, job[i].nonce, SLC_SEAL_NONCE_BYTES);
+        }
+        aes->encrypt256(&keys->schedule[i], block, DERIVED_BLOCKS);
+        for (unsigned b = 0; b < DERIVED_BLOCKS; b++) {
+            memcpy(b < 2 ? keys->auth[i] + 8 * b : keys->enc[i] + 8 * (b - 2), block[b], 8);
+        }
+        key[i] = keys->enc[i];
+    }
+    aes->expand256(keys->schedule, key, n);
+    slc_wipe(block, sizeof block);
+}
+
+/* The tag of the plaintext in `data`. */
+static void make_tag(const struct slc_aes_kernels *aes, const struct keys *keys, size_t i,
+                     const struct slc_seal_job *job, uint8_t tag[1][BLOCK])
+{
+    uint8_t lengths[BLOCK] = {0}; /* bits of associated data (none), bits of plaintext, little-endian */
+    uint64_t bits = 8 * (uint64_t)job->len;
+    for (unsigned b = 0; b < 8; b++) {
+        lengths[8 + b] = (uint8_t)(bits >> (8 * b));
+    }
+    memset(tag[0], 0, BLOCK);
+    aes->polyval(tag[0], keys->auth[i], job->data, job->len);
+    aes->polyval(tag[0], keys->auth[i], lengths, BLOCK);
+    for (unsigned b = 0; b < SLC_SEAL_NONCE_BYTES; b++) {
+        tag[0][b] ^= job->nonce[b];
+    }
+    tag[0][BLOCK - 1] &= 0x7f;
+    aes->encrypt256(&keys->schedule[i], tag, 1);
+}
+
+static void crypt(const struct slc_aes_kernels *aes, const struct keys *keys, size_t i, const struct slc_seal_job *job)
+{
+    uint8_t counter[BLOCK];
+    memcpy(counter, job->tag, BLOCK);
+    counter[BLOCK - 1] |= 0x80;
+    aes->ctr256(&keys->schedule[i], counter, job->data, job->len);
+}
+
+void slc_seal(struct slc_seal_job *jobs, size_t n)
+{
+    const struct slc_aes_kernels *aes = slc_aes_kernels();
+    struct keys keys;
+    for (size_t at = 0; at < n; at += GROUP) {
+        size_t group = n - at < GROUP ? n - at : GROUP;
+        derive_keys(aes, &keys, jobs + at, group);
+        for (size_t i = 0; i < group; i++) {
+            struct slc_seal_job *job = &jobs[at + i];
+            uint8_t tag[1][BLOCK];
+            make_tag(aes, &keys, i, job, tag);
+            memcpy(job->tag, tag[0], BLOCK);
+            crypt(aes, &keys, i, job);
+            job->status = SLC_OK;
+        }
+    }
+    slc_wipe(&keys, sizeof keys);
+}
+
+enum slc_status slc_unseal(struct slc_seal_job *jobs, size_t n)
+{
+    const struct slc_aes_kernels *aes = slc_aes_kernels();
+    enum slc_status all = SLC_OK;
+    struct keys keys;
+    uint8_t tag[1][BLOCK];
+    for (size_t at = 0; at < n; at += GROUP) {
+        size_t group = n - at < GROUP ? n - at : GROUP;
+        derive_keys(aes, &keys, jobs + at, group);
+        for (size_t i = 0; i < group; i++) {
+            struct slc_seal_job *job = &jobs[at + i];
+            crypt(aes, &keys, i, job);
+            make_tag(aes, &keys, i, job, tag);
+            job->status = SLC_OK;
+            if (!slc_equal(tag, job->tag, BLOCK)) {
+                slc_wipe(job->data, job->len);
+                job->status = SLC_BAD_MAC;
+                all = SLC_PARTIAL;
+            }
+        }
+    }
+    slc_wipe(&keys, sizeof keys);
+    slc_wipe(tag, sizeof tag); /* of a rejected message it would be a forgery */
+    return all;
+}

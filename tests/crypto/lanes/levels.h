@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SLUICE_TEST_LEVELS_H
+#define SLUICE_TEST_LEVELS_H
+
+#include "crypto/base/cpu.h"
+#include "tests/support/vectors.h"
+
+/* Runs a check on every level that this CPU and this build have, and puts the level back. */
+static inline void on_every_level(void (*check)(void))
+{
+    enum slc_cpu before = slc_cpu();
+    for (int level = SLC_CPU_PORTABLE; level <= (int)slc_cpu_best(); level++) {
+        assert_int_equal(slc_cpu_force((enum slc_cpu)level, NULL), SLC_OK);
+        print_message("  %s\n", slc_cpu_name((enum slc_cpu)level));
+        check();
+    }
+    assert_int_equal(slc_cpu_force(before, NULL), SLC_OK);
+}
+
+/* Batch sizes around every width of vector, and large ones. */
+static const size_t BATCHES[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33, 511, 1024};
+enum { BATCH_COUNT = sizeof BATCHES / sizeof BATCHES[0], BATCH_MAX = 1024 };
+
+#endif
