@@ -18,7 +18,7 @@ enum slc_gateway_event_kind {
     SLC_GATEWAY_SEND,       /* send `text` as one text message                                                   */
     SLC_GATEWAY_REGISTERED, /* a shared key was agreed; store it if the identity is kept (slc_gateway_client_key) */
     SLC_GATEWAY_READY,      /* authenticated, bandwidth claimed: binary frames may flow                          */
-    SLC_GATEWAY_LOST,       /* not ready any more (closed, error text, out of bandwidth until claimed)           */
+    SLC_GATEWAY_LOST,       /* not ready (any more): `error` says why; after every attempt that failed, too      */
     SLC_GATEWAY_DISCONNECT, /* drop the connection; a SLC_GATEWAY_CONNECT follows when it is worth another try   */
     SLC_GATEWAY_FAILED,     /* given up: `error` says why and what to do; no further events                      */
 };
@@ -37,6 +37,7 @@ struct slc_gateway_client_config {
     const uint8_t *shared_key;           /* 32 bytes of an earlier registration, copied; NULL: register */
     uint64_t last_timestamp;             /* seconds used in the last authentication, 0 if unknown       */
     uint32_t attempts;                   /* reconnection attempts before giving up; 0: no limit         */
+    slc_time answer_timeout;             /* wait for the answer to a control request; 0: 300 s          */
     struct slc_random *random;           /* of the owner's thread; outlives the session                 */
 };
 
@@ -44,18 +45,24 @@ struct slc_gateway_client_config {
 struct slc_gateway_client;
 size_t slc_gateway_client_bytes(void);
 
-/* Starts in "wants to connect". unix_now: wall clock in seconds, needed for authentication stamps only. */
+/* Starts in "wants to connect". */
 void slc_gateway_client_init(struct slc_gateway_client *g, const struct slc_gateway_client_config *config,
                              slc_time now);
 /* Wipes the shared key. */
 void slc_gateway_client_drop(struct slc_gateway_client *g);
 
-/* What happened; each may make events. */
+/*
+ * What happened; each may make events. unix_now: wall clock in seconds, needed for authentication stamps only.
+ * _closed() reports an end that the session did not ask for: a connection that failed to open, or was lost.
+ */
 void slc_gateway_client_opened(struct slc_gateway_client *g, slc_time now, uint64_t unix_now);
 void slc_gateway_client_text(struct slc_gateway_client *g, struct slc_bytes text, slc_time now, uint64_t unix_now);
 void slc_gateway_client_closed(struct slc_gateway_client *g, enum slc_status why, slc_time now);
 void slc_gateway_client_tick(struct slc_gateway_client *g, slc_time now, uint64_t unix_now);
-/* Counts bytes of packets sent since the last answer, so that bandwidth is claimed before it runs out. */
+/* Asks the gateway to delete this client's key, inbox and balance (section 9); while ready, before leaving for good. */
+void slc_gateway_client_forget(struct slc_gateway_client *g);
+/* Counts bytes of packets sent, so that bandwidth is claimed before it runs out; look at _next() and _due() after it.
+ */
 void slc_gateway_client_sent(struct slc_gateway_client *g, size_t packet_bytes);
 
 /* The next event; false: nothing to do until called again or due. `out` has SLC_GATEWAY_TEXT_MAX bytes of room. */

@@ -388,3 +388,17 @@ void slc_message_write(const struct slc_message *message, struct slc_writer *out
     }
     slc_write_u8(out, '}');
 }
+
+const char *slc_message_words(struct slc_bytes text, char *out, size_t cap)
+{
+    size_t len = text.len < cap ? text.len : cap - 1;
+    while (len > 0 && len < text.len && (text.data[len] & 0xc0) == 0x80) {
+        len--;
+    }
+    for (size_t i = 0; i < len; i++) {
+        uint8_t c = text.data[i];
+        out[i] = c < 0x20 || c == 0x7f ? '?' : (char)c;
+    }
+    out[len] = 0;
+    return out;
+}

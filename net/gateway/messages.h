@@ -85,4 +85,10 @@ SLC_MUST_CHECK enum slc_status slc_message_parse(struct slc_bytes text, unsigned
 /* Appends the message as the published client and gateway write it, byte for byte. Check the writer. Any thread. */
 void slc_message_write(const struct slc_message *message, struct slc_writer *out);
 
+/*
+ * A peer's words for people and logs: cut to `cap` with its final 0, at a character's end, and without anything that a
+ * terminal would obey. Returns `out`. Any thread.
+ */
+const char *slc_message_words(struct slc_bytes text, char *out, size_t cap);
+
 #endif

@@ -26,13 +26,24 @@ struct slc_registered {
 struct slc_registry;
 SLC_MUST_CHECK enum slc_status slc_registry_new(struct slc_registry **registry, size_t max_clients);
 void slc_registry_free(struct slc_registry *registry);
-/* NULL when unknown. The pointer stays valid as long as the registry. */
+/* NULL when there is no entry; a forgotten client still has one. The pointer stays valid as long as the registry. */
 struct slc_registered *slc_registry_find(struct slc_registry *registry, const uint8_t identity[SLC_IDENTITY_BYTES]);
+/*
+ * The entry of `identity`, made if there is none; for registration, and for clients kept from an earlier run (the
+ * caller then sets key, stamps and `known`). SLC_FULL (max_clients), SLC_NO_MEMORY.
+ */
+SLC_MUST_CHECK enum slc_status slc_registry_add(struct slc_registry *registry,
+                                                const uint8_t identity[SLC_IDENTITY_BYTES],
+                                                struct slc_registered **client);
+/* How many clients are known. */
 size_t slc_registry_count(const struct slc_registry *registry);
+/* Entry i of all there are, in the order in which they came, forgotten ones included; NULL behind the last. */
+struct slc_registered *slc_registry_at(struct slc_registry *registry, size_t i);
 
 enum slc_server_event_kind {
     SLC_SERVER_SEND,          /* send `text`                                                                    */
-    SLC_SERVER_AUTHENTICATED, /* `client` is online on this connection: deliver its inbox, open its binary frames */
+    SLC_SERVER_AUTHENTICATED, /* `client` is online on this connection: deliver its inbox, open its binary frames;
+                                 its answer was handed out before (trap T5)                                     */
     SLC_SERVER_DROP,          /* close this connection (reset TCP, chapter 7 section 4 item 18)                  */
     SLC_SERVER_DROP_OTHER,    /* a newer login won: close connection `other`                                     */
     SLC_SERVER_FORGET,        /* the client asked to be forgotten: drop its inbox                                */
@@ -60,7 +71,10 @@ size_t slc_server_session_bytes(void);
 /* connection: a token that is unique among live connections, not 0. */
 void slc_server_session_init(struct slc_server_session *s, const struct slc_server_config *config, uint64_t connection,
                              slc_time now);
+/* Each may make events; take them all with _next() before the next call, or the session is dropped. */
 void slc_server_session_text(struct slc_server_session *s, struct slc_bytes text, slc_time now, uint64_t unix_now);
+/* A binary frame came before the client authenticated: answers `error` and drops (section 7.3). */
+void slc_server_session_binary_refused(struct slc_server_session *s);
 /* The connection ended: the client goes offline, unless a newer connection of it is live. Wipes the session. */
 void slc_server_session_closed(struct slc_server_session *s);
 void slc_server_session_tick(struct slc_server_session *s, slc_time now);
