@@ -9,10 +9,15 @@
 
 static const struct curve_backend *backend(void)
 {
+    static const struct curve_backend *const of_level[SLC_CPU_COUNT] = {
+        [SLC_CPU_PORTABLE] = &slc_curve_portable,
 #ifdef SLC_CPU_X86
-    if (slc_cpu() == SLC_CPU_IFMA) return &slc_curve_ifma;
+        [SLC_CPU_AVX2] = &slc_curve_avx2,
+        [SLC_CPU_AVX512F] = &slc_curve_avx512,
+        [SLC_CPU_IFMA] = &slc_curve_ifma,
 #endif
-    return &slc_curve_portable;
+    };
+    return of_level[slc_cpu()];
 }
 
 /* Jobs of one table. `next` is where the table's next job goes in the order. */
@@ -118,7 +123,8 @@ void slc_curve_multiply(const struct slc_curve_job *jobs, size_t n, void *scratc
 
 void slc_ladder(const struct slc_ladder_job *jobs, size_t n)
 {
-    const struct curve_backend *b = backend();
+    /* One lane is faster than a vector with one lane in use: its inversion waits less. */
+    const struct curve_backend *b = n > 1 ? backend() : &slc_curve_portable;
     alignas(64) unsigned char work[LADDER_CHUNK * CURVE_QUOTIENT_BYTES];
     for (size_t at = 0; at < n;) {
         size_t part = n - at < (size_t)LADDER_CHUNK * b->lanes ? n - at : (size_t)LADDER_CHUNK * b->lanes;
@@ -151,7 +157,7 @@ void slc_public_key(uint8_t public_key[SLC_KEY_BYTES], const uint8_t secret[SLC_
     struct slc_curve_job job = {vector.table, &scalar, public_key};
     const uint32_t order[1] = {0};
     alignas(64) unsigned char work[CURVE_QUOTIENT_BYTES];
-    backend()->multiply(&vector, 1, &job, order, work);
+    slc_curve_portable.multiply(&vector, 1, &job, order, work);
     slc_wipe(work, sizeof work);
     slc_wipe(&scalar, sizeof scalar);
 }

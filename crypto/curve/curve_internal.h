@@ -30,6 +30,20 @@ _Static_assert(COMB_TEETH *COMB_SPACING == 255, "the comb covers a scalar");
 /* A call inside a kernel would pass field elements through memory: compilers do not see what that costs. */
 #define CURVE_INLINE static inline __attribute__((always_inline))
 
+/* Field arithmetic in integers needs no floating-point state; fe_f64.h has its own. */
+typedef struct {
+    unsigned csr;
+} field_state;
+#define CURVE_FIELD_IS_INTEGER                                                                                         \
+    CURVE_INLINE field_state field_enter(void)                                                                         \
+    {                                                                                                                  \
+        return (field_state){0};                                                                                       \
+    }                                                                                                                  \
+    CURVE_INLINE void field_leave(field_state state)                                                                   \
+    {                                                                                                                  \
+        (void)state;                                                                                                   \
+    }
+
 /*
  * 16 affine points as halved Niels coordinates (halves save doubling Z in every addition). Canonical values in limbs of
  * 52 bits whatever the back end, so that a table outlives a change of level; the others convert what they look up. One
@@ -78,7 +92,7 @@ struct curve_backend {
 
 extern const struct curve_backend slc_curve_portable;
 #ifdef SLC_CPU_X86
-extern const struct curve_backend slc_curve_ifma;
+extern const struct curve_backend slc_curve_avx2, slc_curve_avx512, slc_curve_ifma;
 #endif
 
 #endif

@@ -30,6 +30,8 @@ typedef struct {
     lane v[FIELD_LIMBS];
 } fe_wide;
 
+CURVE_FIELD_IS_INTEGER
+
 CURVE_INLINE lane lane_all(uint64_t x)
 {
     return (lane)_mm512_set1_epi64((long long)x);

@@ -26,7 +26,7 @@ typedef struct {
     uint64_t v[FIELD_LIMBS];
 } fe_wide;
 
-#define LIMB_MASK ((UINT64_C(1) << 51) - 1)
+CURVE_FIELD_IS_INTEGER
 
 /* Keeps the compiler from seeing that a mask has two values, and from branching on it. */
 CURVE_INLINE uint64_t opaque(uint64_t x)
@@ -59,6 +59,8 @@ CURVE_INLINE lane_mask lane_is_zero(lane x)
 {
     return opaque(((x | (0 - x)) >> 63) - 1);
 }
+
+#include "crypto/curve/fe_51.h"
 
 CURVE_INLINE fe fe_one(void)
 {
@@ -188,45 +190,19 @@ CURVE_INLINE fe_wide wide_add_multiple(fe_wide a, fe b, uint32_t k)
                 a.v[3] + times(b.v[3], k), a.v[4] + times(b.v[4], k));
 }
 
+CURVE_INLINE fe fe_of(struct limbs a)
+{
+    return (fe){{a.v[0], a.v[1], a.v[2], a.v[3], a.v[4]}};
+}
+
 CURVE_INLINE fe fe_load(const lane w[4])
 {
-    return (fe){{w[0] & LIMB_MASK, (w[0] >> 51 | w[1] << 13) & LIMB_MASK, (w[1] >> 38 | w[2] << 26) & LIMB_MASK,
-                 (w[2] >> 25 | w[3] << 39) & LIMB_MASK, w[3] >> 12 & LIMB_MASK}};
+    return fe_of(limbs_load(w));
 }
 
 CURVE_INLINE void fe_store(lane w[4], fe a)
 {
-    for (int round = 0; round < 2; round++) {
-        uint64_t carry = 0;
-        for (int i = 0; i < FIELD_LIMBS; i++) {
-            a.v[i] += carry;
-            carry = a.v[i] >> 51;
-            a.v[i] &= LIMB_MASK;
-        }
-        a.v[0] += 19 * carry;
-    }
-    /* Now a < 2p: it is at least p exactly when adding 19 carries out of bit 254. */
-    uint64_t above = (a.v[0] + 19) >> 51;
-    for (int i = 1; i < FIELD_LIMBS; i++) {
-        above = (a.v[i] + above) >> 51;
-    }
-    uint64_t carry = 19 * above;
-    for (int i = 0; i < FIELD_LIMBS; i++) {
-        a.v[i] += carry;
-        carry = a.v[i] >> 51;
-        a.v[i] &= LIMB_MASK;
-    }
-    w[0] = a.v[0] | a.v[1] << 51;
-    w[1] = a.v[1] >> 13 | a.v[2] << 38;
-    w[2] = a.v[2] >> 26 | a.v[3] << 25;
-    w[3] = a.v[3] >> 39 | a.v[4] << 12;
-}
-
-/* Table limbs have 52 bits. */
-CURVE_INLINE fe fe_from_table(const uint64_t t[FIELD_LIMBS])
-{
-    return (fe){{t[0] & LIMB_MASK, (t[0] >> 51 | t[1] << 1) & LIMB_MASK, (t[1] >> 50 | t[2] << 2) & LIMB_MASK,
-                 (t[2] >> 49 | t[3] << 3) & LIMB_MASK, t[3] >> 48 | t[4] << 4}};
+    limbs_store(w, (struct limbs){{a.v[0], a.v[1], a.v[2], a.v[3], a.v[4]}});
 }
 
 typedef uint64_t pair __attribute__((vector_size(16), may_alias));
@@ -243,7 +219,7 @@ CURVE_INLINE fe scan(const uint64_t limbs[FIELD_LIMBS][COMB_POINTS], const pair 
         }
         found[i] = sum[0] | sum[1];
     }
-    return fe_from_table(found);
+    return fe_of(limbs_from_table(found));
 }
 
 CURVE_INLINE lane_mask comb_lookup(fe *sum, fe *difference, fe *product, const struct comb_block *block, lane digit)

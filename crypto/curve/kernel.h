@@ -17,6 +17,7 @@
  *   wide_add_multiple    a + k * b with a small constant k
  *   fe_load, fe_store    4 words per lane to and from fe; loading ignores bit 255, storing is canonical
  *   comb_lookup          the signed table entry of a digit, per lane, in constant time; says which were negative
+ *   field_enter, field_leave   around a batch: the floating-point state that the arithmetic needs
  * with the bounds that make this right at its top.
  */
 
@@ -180,8 +181,9 @@ CURVE_INLINE void give(uint8_t out[SLC_KEY_BYTES], const struct quotient *q, uns
     }
 }
 
-CURVE_INLINE void multiply(const struct comb_vector *vectors, size_t count, const struct slc_curve_job *jobs,
-                           const uint32_t *order, void *work)
+static __attribute__((noinline)) void multiply_in_state(const struct comb_vector *vectors, size_t count,
+                                                        const struct slc_curve_job *jobs, const uint32_t *order,
+                                                        void *work)
 {
     struct quotient *q = work;
     for (size_t v = 0; v < count; v++) {
@@ -245,7 +247,7 @@ CURVE_INLINE uint64_t key_word(const uint8_t key[SLC_KEY_BYTES], size_t k)
     return word;
 }
 
-CURVE_INLINE void ladder(const struct slc_ladder_job *jobs, size_t n, void *work)
+static __attribute__((noinline)) void ladder_in_state(const struct slc_ladder_job *jobs, size_t n, void *work)
 {
     struct quotient *q = work;
     size_t count = (n + LANES - 1) / LANES;
@@ -268,6 +270,21 @@ CURVE_INLINE void ladder(const struct slc_ladder_job *jobs, size_t n, void *work
     for (size_t i = 0; i < n; i++) {
         give(jobs[i].out, &q[i / LANES], (unsigned)(i % LANES));
     }
+}
+
+static void multiply(const struct comb_vector *vectors, size_t count, const struct slc_curve_job *jobs,
+                     const uint32_t *order, void *work)
+{
+    field_state state = field_enter();
+    multiply_in_state(vectors, count, jobs, order, work);
+    field_leave(state);
+}
+
+static void ladder(const struct slc_ladder_job *jobs, size_t n, void *work)
+{
+    field_state state = field_enter();
+    ladder_in_state(jobs, n, work);
+    field_leave(state);
 }
 
 #define CURVE_BACKEND(name) const struct curve_backend slc_curve_##name = {LANES, multiply, ladder};

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define F64_LANES 8
+#include "crypto/curve/fe_f64.h"
+
+#include "crypto/curve/kernel.h"
+
+CURVE_BACKEND(avx512)
