@@ -18,9 +18,9 @@
  *                                  --arm--> timer --due-->
  *
  * Every ring is single producer, single consumer. When one is full: tx: slc_worker_send() says SLC_AGAIN and the role
- * keeps the frame (backpressure); rx: the network thread stops reading those sockets; arm, due: the owner drains and
- * retries in its loop; commands: the control side gets SLC_AGAIN; events: the worker keeps at most its own backlog and
- * stops taking commands. Nothing is dropped silently.
+ * keeps the frame (backpressure); control of links waits in order for the next turn; rx: the network thread reads
+ * nothing until the worker catches up, so TCP pushes back; arm, due: the timer thread takes or hands out the rest next;
+ * commands, passes, events: SLC_AGAIN, the caller keeps it and tries again. Nothing is dropped silently.
  */
 
 enum slc_wait { SLC_WAIT_ADAPTIVE, SLC_WAIT_SPIN, SLC_WAIT_BLOCK };
@@ -36,7 +36,8 @@ struct slc_runtime_config {
     size_t small_slots;     /* frames of SLC_SLOT_SMALL bytes per worker (tx), and per network thread (rx)     */
     size_t large_slots;     /* of SLC_SLOT_LARGE                                                               */
     size_t timers;          /* armed entries at most                                                           */
-    const char *name;       /* prefix of thread names: "engine", "net"                                         */
+    bool node_frames_v8;    /* NODE links send the current frame header; else the legacy one, as real nodes do */
+    const char *name; /* at most 5 characters of thread names: "sluic", "mix"                                         */
 };
 
 /* A slot holds a whole message; its head room lets WebSocket header, seal and packet head grow to the front in place.
@@ -157,7 +158,8 @@ void slc_worker_slot_drop(struct slc_worker *w, uint8_t *slot);
 
 /*
  * Sends what stands in a tx slot, at `due` (0 or past: now) but not before; frames of one link leave in order of due,
- * then of this call. `data` points into `slot`. The slot is the runtime's from here on SLC_OK.
+ * then of this call. `data` points into `slot`: a finished WebSocket frame, or on a NODE link one byte of
+ * enum slc_rotation and then the packet. The slot is the runtime's from here on SLC_OK.
  * SLC_AGAIN: the ring is full; SLC_CLOSED: the link is gone (slot still the caller's in both cases).
  */
 SLC_MUST_CHECK enum slc_status slc_worker_send(struct slc_worker *w, slc_link link, uint8_t *slot, const uint8_t *data,
@@ -193,8 +195,9 @@ struct slc_thread_report {
     uint64_t frames_in, frames_out, bytes_in, bytes_out; /* network                                               */
     uint64_t system_calls;                               /* network                                               */
     uint64_t ring_full;                                  /* how often a ring was found full                        */
-    uint64_t late_frames;                                /* network: left more than 1 ms after their due time      */
-    slc_time latest;                                     /* network, timer: the worst lateness                     */
+    uint64_t frames_dropped; /* network: the connection was gone, or its peer does not read */
+    uint64_t late_frames;    /* network: left more than 1 ms after their due time      */
+    slc_time latest;         /* network, timer: the worst lateness                     */
 };
 /* Fills up to `cap` rows: workers, networks, timer. Any thread; numbers are of the moment. */
 size_t slc_runtime_report(const struct slc_runtime *runtime, struct slc_thread_report *rows, size_t cap);
