@@ -30,12 +30,14 @@ const char *slc_loop_name(const struct slc_loop *loop);
 typedef uint64_t slc_conn;
 
 enum slc_loop_event_kind {
-    SLC_LOOP_ACCEPTED,  /* a new connection on a listener; `peer` set; `token` is the listener's                    */
+    SLC_LOOP_ACCEPTED,  /* a new connection on a listener (with TLS: after the handshake; one that fails it is never
+                           seen); `peer` set; `token` is the listener's                                             */
     SLC_LOOP_CONNECTED, /* connect (and TLS handshake) done                                                        */
     SLC_LOOP_DATA,      /* `data`, `len`: writable, valid until the next slc_loop_wait()                            */
     SLC_LOOP_SENT,      /* the buffer with `cookie` is no longer needed, sent or not                                */
-    SLC_LOOP_CLOSED,    /* the end, last event of the connection: `status` SLC_CLOSED (orderly), SLC_IO, SLC_TIMEOUT,
-                           SLC_REFUSED; all its SENT events came before                                             */
+    SLC_LOOP_CLOSED,    /* the end, last event of the connection: `status` SLC_CLOSED (orderly, or by us), SLC_IO,
+                           SLC_TIMEOUT, SLC_REFUSED (by the peer's host, or TLS: `reason`); all its SENT events came
+                           before                                                                                   */
 };
 
 struct slc_loop_event {
@@ -46,7 +48,8 @@ struct slc_loop_event {
     size_t len;
     uint64_t cookie;
     enum slc_status status;
-    int system_error; /* errno of SLC_IO, else 0 */
+    int system_error;   /* errno of SLC_IO, else 0 */
+    const char *reason; /* CLOSED: words for a person where there are any, else NULL; valid until the next wait */
     struct slc_address peer;
 };
 
@@ -63,8 +66,9 @@ SLC_MUST_CHECK enum slc_status slc_loop_listen(struct slc_loop *loop, const stru
                                                struct slc_tls *tls, uint64_t token, slc_conn *listener,
                                                struct slc_address *bound, struct slc_error *error);
 /*
- * Begins to connect; CONNECTED or CLOSED follows within `timeout`. host: for TLS, the name to verify; else NULL.
- * SLC_FULL when max_connections are open.
+ * Begins to connect; CONNECTED or CLOSED follows within `timeout`. host: for TLS, the name (or literal IP) to verify;
+ * else NULL. Buffers may be queued at once. SLC_FULL when max_connections are open or the process has no descriptor
+ * left; SLC_BAD_ARGUMENT for TLS without a host, SLC_NO_MEMORY, SLC_IO.
  */
 SLC_MUST_CHECK enum slc_status slc_loop_connect(struct slc_loop *loop, const struct slc_address *address,
                                                 struct slc_tls *tls, const char *host, slc_time timeout, uint64_t token,
@@ -73,26 +77,43 @@ void slc_loop_set_token(struct slc_loop *loop, slc_conn conn, uint64_t token);
 
 /*
  * Queues a buffer, in order; it must stay until its SENT event returns `cookie`. Buffers queued on one connection
- * within a turn leave together. SLC_CLOSED: the connection is gone, no SENT follows. SLC_FULL: more than the
- * per-connection bound is queued (peer does not read); no SENT follows.
+ * within a turn leave together; len is 1 or more. SLC_CLOSED: the connection is gone, no SENT follows. SLC_FULL: the
+ * per-connection bound (4 MiB, 4096 buffers) is queued, peer does not read; no SENT follows. With TLS, SENT means
+ * encrypted.
  */
 SLC_MUST_CHECK enum slc_status slc_loop_send(struct slc_loop *loop, slc_conn conn, const uint8_t *data, size_t len,
                                              uint64_t cookie);
-/* Stops or resumes reading, so that TCP pushes back. */
+/*
+ * Stops or resumes reading, so that TCP pushes back. No DATA comes while it is off; what was read before it took
+ * effect is kept and comes first afterwards. The peer's end is seen only while reading is on.
+ */
 void slc_loop_read(struct slc_loop *loop, slc_conn conn, bool on);
-/* Ends a connection or listener: orderly after what is queued was sent (reset false), or at once with a TCP reset. */
+/*
+ * Ends a connection or listener: orderly after what is queued was sent (reset false), or at once with a TCP reset.
+ * No DATA follows; SENT and CLOSED do, for an orderly end when the peer has ended its side too, after 2 s at most
+ * (SLC_TIMEOUT if it did not take what was queued). A listener ends without an event.
+ *
+ * A peer that ends its side ends the connection: what is queued then is still sent, within 2 s, then CLOSED comes.
+ */
 void slc_loop_close(struct slc_loop *loop, slc_conn conn, bool reset);
 
 /*
  * Submits what was queued, waits until something happens or `timeout` (nanoseconds; 0: only looks) passes, and fills
- * up to `cap` events. Returns how many. Events of one connection keep their order.
+ * up to `cap` events. Returns how many. Events of one connection keep their order. May return 0 before the time is
+ * over, so the clock tells whether it is. SLC_NEVER waits for ever. One thread, which may be another than the one that
+ * made the loop, but is the same for all calls after the first wait.
  */
 size_t slc_loop_wait(struct slc_loop *loop, slc_time timeout, struct slc_loop_event *events, size_t cap);
 
-/* Makes slc_loop_wait() return. The only function another thread may call. */
+/*
+ * Makes slc_loop_wait() return, the one in progress or else the next. The only function another thread may call; a
+ * system call only when the loop sleeps. What was written before is seen after the wait.
+ */
 void slc_loop_wake(struct slc_loop *loop);
 
-/* System calls made so far, for the report. */
+/* System calls made so far to move bytes and to wait (not those that open and close), for the report. */
 uint64_t slc_loop_system_calls(const struct slc_loop *loop);
+/* How often accepting was paused because the table, or the process's or the system's descriptors, were used up. */
+uint64_t slc_loop_accept_pauses(const struct slc_loop *loop);
 
 #endif
