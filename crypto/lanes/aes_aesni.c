@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/base/secret.h"
 #include "crypto/lanes/aes_internal.h"
+#include "crypto/lanes/burn_internal.h"
 #include "crypto/seal/polyval_internal.h"
 
 #include <immintrin.h>
@@ -126,6 +127,7 @@ static void ctr128(uint8_t *const *data, size_t len, const uint8_t *const *key, 
     }
     slc_wipe(round, sizeof round);
     slc_wipe(b, sizeof b);
+    slc_burn_stack();
 }
 
 static void encrypt256(const struct slc_aes256 *schedule, uint8_t (*block)[STATE], size_t n)

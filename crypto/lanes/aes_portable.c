@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/base/secret.h"
 #include "crypto/lanes/aes_internal.h"
+#include "crypto/lanes/burn_internal.h"
 #include "crypto/seal/polyval_internal.h"
 
 #include <stdbool.h>
@@ -243,6 +244,7 @@ static void ctr128(uint8_t *const *data, size_t len, const uint8_t *const *key, 
     }
     slc_wipe(schedule, sizeof schedule);
     slc_wipe(&sliced, sizeof sliced);
+    slc_burn_stack();
 }
 
 static void expand256(struct slc_aes256 *schedule, const uint8_t *const *key, size_t n)

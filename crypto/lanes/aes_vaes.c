@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/base/secret.h"
 #include "crypto/lanes/aes_internal.h"
+#include "crypto/lanes/burn_internal.h"
 #include "crypto/seal/polyval_internal.h"
 
 #include <immintrin.h>
@@ -52,14 +53,12 @@ INLINE void expand128(__m512i round[SLC_AES128_ROUNDS + 1], const uint8_t *const
     }
 }
 
-static void scatter_round(struct slc_aes256 *schedule, size_t n, unsigned r, __m512i k)
+INLINE void scatter_round(struct slc_aes256 *schedule, size_t n, unsigned r, __m512i k)
 {
-    uint8_t bytes[KEYS][STATE];
-    memcpy(bytes, &k, sizeof bytes);
-    for (size_t i = 0; i < n; i++) {
-        memcpy(schedule[i].round[r], bytes[i], STATE);
-    }
-    slc_wipe(bytes, sizeof bytes);
+    _mm_store_si128((__m128i *)schedule[0].round[r], _mm512_castsi512_si128(k));
+    if (n > 1) _mm_store_si128((__m128i *)schedule[1].round[r], _mm512_extracti32x4_epi32(k, 1));
+    if (n > 2) _mm_store_si128((__m128i *)schedule[2].round[r], _mm512_extracti32x4_epi32(k, 2));
+    if (n > 3) _mm_store_si128((__m128i *)schedule[3].round[r], _mm512_extracti32x4_epi32(k, 3));
 }
 
 static void expand256(struct slc_aes256 *schedule, const uint8_t *const *key, size_t n)
@@ -160,6 +159,7 @@ static void ctr128(uint8_t *const *data, size_t len, const uint8_t *const *key, 
         }
     }
     slc_wipe(round, sizeof round);
+    slc_burn_stack();
 }
 
 static void encrypt256(const struct slc_aes256 *schedule, uint8_t (*block)[STATE], size_t n)

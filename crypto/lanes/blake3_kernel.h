@@ -100,7 +100,7 @@ static void message_keys(uint8_t *const *out, const uint8_t *const *secret, size
         store_words(out + i, 16, s.out, used);
     }
     slc_wipe(&s, sizeof s);
-    burn_stack();
+    slc_burn_stack();
 }
 
 #endif

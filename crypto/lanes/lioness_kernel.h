@@ -3,6 +3,7 @@
 #define SLUICE_LIONESS_KERNEL_H
 
 #include "crypto/base/secret.h"
+#include "crypto/lanes/burn_internal.h"
 #include "crypto/lanes/lanes.h"
 #include "crypto/lanes/vector.h"
 
@@ -108,8 +109,7 @@ NOINLINE void chacha20(struct row *row, u32v state[16], size_t blocks)
         v[a] += v[b] + message[2 * (y)];                                                                               \
         v[d] = ROTATE_RIGHT64_16(v[d] ^ v[a]);                                                                         \
         v[c] += v[d];                                                                                                  \
-        v[b] ^= v[c];                                                                                                  \
-        v[b] = v[b] >> 63 | (v[b] + v[b]);                                                                             \
+        v[b] = ROTATE_RIGHT64_63(v[b] ^ v[c]);                                                                         \
     } while (0)
 
 #define MIX_ROUND(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15)                                \
@@ -334,7 +334,7 @@ INLINE void lioness(uint8_t *const *block, size_t len, const uint8_t *const *key
     }
     slc_wipe(&tile, sizeof tile);
     slc_wipe(left, sizeof left);
-    burn_stack();
+    slc_burn_stack();
 }
 
 static void lioness_encrypt(uint8_t *const *block, size_t len, const uint8_t *const *key, unsigned layers, size_t n)

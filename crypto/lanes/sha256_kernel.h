@@ -3,6 +3,7 @@
 #define SLUICE_SHA256_KERNEL_H
 
 #include "crypto/base/secret.h"
+#include "crypto/lanes/burn_internal.h"
 #include "crypto/lanes/lanes.h"
 #include "crypto/lanes/lanes_internal.h"
 #include "crypto/lanes/vector.h"
@@ -206,7 +207,7 @@ static void expand_secrets(uint8_t *const *out, const uint8_t *const *secret, un
         store_words(out + i, blocks * DIGEST_BYTES, s.out, used);
     }
     slc_wipe(&s, sizeof s);
-    burn_stack();
+    slc_burn_stack();
 }
 
 static void expand_payload_keys(uint8_t *const *out, const uint8_t *const *seed, size_t n)
@@ -228,7 +229,7 @@ static void expand_payload_keys(uint8_t *const *out, const uint8_t *const *seed,
         store_words(out + i, SLC_PAYLOAD_KEY_BYTES, s.out, used);
     }
     slc_wipe(&s, sizeof s);
-    burn_stack();
+    slc_burn_stack();
 }
 
 /* The rest of a message, shorter than a block, with the padding, as one or two blocks. */
@@ -280,7 +281,7 @@ static void header_macs(uint8_t *const *mac, const uint8_t *const *key, const ui
         store_words(mac + i, SLC_MAC_BYTES, s.out, used);
     }
     slc_wipe(&s, sizeof s);
-    burn_stack();
+    slc_burn_stack();
 }
 
 #endif

@@ -90,6 +90,7 @@ INLINE u64v load64(const void *p)
 #define ROTATE_RIGHT64_32(x) ROTATE_RIGHT64(x, 32)
 #define ROTATE_RIGHT64_24(x) ROTATE_RIGHT64(x, 24)
 #define ROTATE_RIGHT64_16(x) ROTATE_RIGHT64(x, 16)
+#define ROTATE_RIGHT64_63(x) ROTATE_RIGHT64(x, 63)
 #elif VECTOR_BYTES == 32
 #define ROTATE_RIGHT32_16(x) ((u32v)SHUFFLE8((u8v)(x), 2, 3, 0, 1, 6, 7, 4, 5))
 #define ROTATE_RIGHT32_8(x)  ((u32v)SHUFFLE8((u8v)(x), 1, 2, 3, 0, 5, 6, 7, 4))
@@ -105,6 +106,15 @@ INLINE u64v load64(const void *p)
 #define ROTATE_RIGHT64_32(x) ((u64v)SHUFFLE32((u32v)(x), (u32v)(x), 1, 0, 3, 2))
 #define ROTATE_RIGHT64_24(x) ROTATE_RIGHT64(x, 24)
 #define ROTATE_RIGHT64_16(x) ((u64v)SHUFFLE16(x, 1, 2, 3, 0, 5, 6, 7, 4))
+#endif
+
+#if VECTOR_BYTES != 64
+/* An addition runs on more ports than a shift. */
+INLINE u64v rotate_left64_1(u64v x)
+{
+    return x >> 63 | (x + x);
+}
+#define ROTATE_RIGHT64_63(x) rotate_left64_1(x)
 #endif
 
 INLINE u32v swap_bytes32(u32v x)
@@ -204,14 +214,6 @@ INLINE void store_words(uint8_t *const *out, size_t len, u32v *row, unsigned use
             memcpy(out[lane] + at, &row[lane], len - at < VECTOR_BYTES ? len - at : VECTOR_BYTES);
         }
     }
-}
-
-/* Overwrites what the leaf functions left below the caller's frame. */
-NOINLINE void burn_stack(void)
-{
-    uint8_t frames[2048];
-    memset(frames, 0, sizeof frames);
-    __asm__ volatile("" : : "r"(frames) : "memory");
 }
 
 #endif

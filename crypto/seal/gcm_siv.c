@@ -3,6 +3,7 @@
 
 #include "crypto/base/secret.h"
 #include "crypto/lanes/aes_internal.h"
+#include "crypto/lanes/burn_internal.h"
 
 #include <string.h>
 
@@ -10,34 +11,46 @@ enum { BLOCK = SLC_AES_BLOCK, GROUP = 8, DERIVED_BLOCKS = 6 };
 
 /* Keys of a group of jobs; `auth` is POLYVAL's. */
 struct keys {
-    struct slc_aes256 schedule[GROUP];
+    struct slc_aes256 session[GROUP];
+    struct slc_aes256 message[GROUP];
+    uint8_t derived[GROUP][DERIVED_BLOCKS][BLOCK];
     uint8_t auth[GROUP][16];
     uint8_t enc[GROUP][32];
 };
+
+/* Schedules of the jobs' own keys; schedule_of[i] is job i's. Jobs of one session in a row share theirs. */
+static void expand_session_keys(const struct slc_aes_kernels *aes, struct keys *keys, const struct slc_seal_job *job,
+                                size_t n, size_t schedule_of[GROUP])
+{
+    const uint8_t *key[GROUP];
+    size_t distinct = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || job[i].key != job[i - 1].key) key[distinct++] = job[i].key;
+        schedule_of[i] = distinct - 1;
+    }
+    aes->expand256(keys->session, key, distinct);
+}
 
 /* RFC 8452, section 4: the keys of one message are halves of blocks under the key-generating key. */
 static void derive_keys(const struct slc_aes_kernels *aes, struct keys *keys, const struct slc_seal_job *job, size_t n)
 {
     const uint8_t *key[GROUP];
-    uint8_t block[DERIVED_BLOCKS][BLOCK];
+    size_t schedule_of[GROUP];
+    expand_session_keys(aes, keys, job, n, schedule_of);
     for (size_t i = 0; i < n; i++) {
-        key[i] = job[i].key;
-    }
-    aes->expand256(keys->schedule, key, n);
-    for (size_t i = 0; i < n; i++) {
-        memset(block, 0, sizeof block);
+        uint8_t(*block)[BLOCK] = keys->derived[i];
+        memset(block, 0, sizeof keys->derived[i]);
         for (unsigned b = 0; b < DERIVED_BLOCKS; b++) {
             block[b][0] = (uint8_t)b;
             memcpy(block[b] + 4, job[i].nonce, SLC_SEAL_NONCE_BYTES);
         }
-        aes->encrypt256(&keys->schedule[i], block, DERIVED_BLOCKS);
+        aes->encrypt256(&keys->session[schedule_of[i]], block, DERIVED_BLOCKS);
         for (unsigned b = 0; b < DERIVED_BLOCKS; b++) {
             memcpy(b < 2 ? keys->auth[i] + 8 * b : keys->enc[i] + 8 * (b - 2), block[b], 8);
         }
         key[i] = keys->enc[i];
     }
-    aes->expand256(keys->schedule, key, n);
-    slc_wipe(block, sizeof block);
+    aes->expand256(keys->message, key, n);
 }
 
 /* The tag of the plaintext in `data`. */
@@ -56,7 +69,7 @@ static void make_tag(const struct slc_aes_kernels *aes, const struct keys *keys,
         tag[0][b] ^= job->nonce[b];
     }
     tag[0][BLOCK - 1] &= 0x7f;
-    aes->encrypt256(&keys->schedule[i], tag, 1);
+    aes->encrypt256(&keys->message[i], tag, 1);
 }
 
 static void crypt(const struct slc_aes_kernels *aes, const struct keys *keys, size_t i, const struct slc_seal_job *job)
@@ -64,7 +77,7 @@ static void crypt(const struct slc_aes_kernels *aes, const struct keys *keys, si
     uint8_t counter[BLOCK];
     memcpy(counter, job->tag, BLOCK);
     counter[BLOCK - 1] |= 0x80;
-    aes->ctr256(&keys->schedule[i], counter, job->data, job->len);
+    aes->ctr256(&keys->message[i], counter, job->data, job->len);
 }
 
 void slc_seal(struct slc_seal_job *jobs, size_t n)
@@ -84,6 +97,7 @@ void slc_seal(struct slc_seal_job *jobs, size_t n)
         }
     }
     slc_wipe(&keys, sizeof keys);
+    slc_burn_stack();
 }
 
 enum slc_status slc_unseal(struct slc_seal_job *jobs, size_t n)
@@ -108,6 +122,7 @@ enum slc_status slc_unseal(struct slc_seal_job *jobs, size_t n)
         }
     }
     slc_wipe(&keys, sizeof keys);
+    slc_burn_stack();
     slc_wipe(tag, sizeof tag); /* of a rejected message it would be a forgery */
     return all;
 }

@@ -56,7 +56,7 @@ void slc_polyval_aesni(uint8_t sum[16], const uint8_t key[16], const uint8_t *da
     }
     for (; len >= POWERS * BLOCK; data += POWERS * BLOCK, len -= POWERS * BLOCK) {
         struct product p = {_mm_setzero_si128(), _mm_setzero_si128(), _mm_setzero_si128()};
-        for (unsigned i = 0; i < POWERS; i++) {
+        for (unsigned i = POWERS; i-- > 0;) { /* block 0 last: it alone waits for the sum before */
             __m128i x = _mm_loadu_si128((const __m128i *)(data + BLOCK * i));
             add_product(&p, i == 0 ? _mm_xor_si128(x, s) : x, power[POWERS - 1 - i]);
         }

@@ -99,7 +99,7 @@ void slc_polyval_vaes(uint8_t sum[16], const uint8_t key[16], const uint8_t *dat
     }
     for (; len >= STRIDE; data += STRIDE, len -= STRIDE) {
         struct product p = no_product();
-        for (unsigned i = 0; i < VECTORS; i++) {
+        for (unsigned i = VECTORS; i-- > 0;) { /* vector 0 last: it alone waits for the sum before */
             add_vector(&p, data + VECTOR * i, VECTOR, i == 0 ? s : _mm512_setzero_si512(), power[i]);
         }
         s = add_lanes(reduce(p));
