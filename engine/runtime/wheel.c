@@ -84,8 +84,10 @@ static void place(struct slc_wheel *w, uint32_t n)
     uint64_t differing = at ^ w->tick;
     unsigned level = (63u - (unsigned)__builtin_clzll(differing)) / SLOT_BITS;
     if (level >= LEVELS) {
+        /* The top level goes round: what lies within one turn keeps its place, what lies beyond is sorted in again. */
         level = LEVELS - 1;
-        at = w->tick + ((uint64_t)(SLOTS - 1) << (SLOT_BITS * level));
+        uint64_t farthest = w->tick + ((uint64_t)(SLOTS - 1) << (SLOT_BITS * level));
+        if (at > farthest) at = farthest;
     }
     unsigned s = (unsigned)(at >> (SLOT_BITS * level)) % SLOTS;
     w->nodes[n].next = w->slot[level][s];
