@@ -88,7 +88,7 @@ struct slc_gateway_client {
     struct slc_handshake handshake;
     uint8_t payload[SLC_HANDSHAKE_PROOF_BYTES];
     size_t payload_len;
-    char complaint[160]; /* of handshakeError, to the gateway */
+    char complaint[192]; /* of handshakeError, to the gateway */
     struct slc_error error;
 };
 
@@ -258,7 +258,10 @@ static void read_answer(struct slc_gateway_client *g, const struct slc_message *
 {
     uint8_t nonce[SLC_SEAL_NONCE_BYTES];
     if (message->version > SLC_GATEWAY_VERSION) {
-        complain(g, handshake_reason(SLC_UNSUPPORTED), "");
+        char detail[80];
+        (void)snprintf(detail, sizeof detail, ". it wants to use v%u whilst we only understand up to v%d",
+                       message->version, SLC_GATEWAY_VERSION);
+        complain(g, handshake_reason(SLC_UNSUPPORTED), detail);
         (void)slc_fail(&g->error, SLC_UNSUPPORTED,
                        "gateway registers with protocol version %u only, and we speak %d to %d: choose another gateway",
                        message->version, SLC_GATEWAY_VERSION_OLDEST, SLC_GATEWAY_VERSION);
