@@ -170,8 +170,9 @@ static void conn_ready(struct slc_loop *loop, struct loop_conn *c, uint32_t even
     if (c->state == CONN_FREE || c->state >= CONN_CLOSING) return;
     if (c->receiving) {
         if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) receive_ready(loop, c);
-    } else if (events & (EPOLLHUP | EPOLLERR)) {
-        /* Reported whether asked for or not; there is nobody to find it by reading. */
+    } else if ((events & EPOLLERR) || ((events & EPOLLHUP) && !c->read_ended)) {
+        /* Reported whether asked for or not; there is nobody to find it by reading. A hang-up alone, when the peer's
+         * end was read, is both ends done: the item that says so is on its way. */
         int system_error = pending_error(c->fd);
         loop_fail(loop, c, SLC_IO, system_error != 0 ? system_error : ECONNRESET, NULL);
         return;

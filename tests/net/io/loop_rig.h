@@ -229,7 +229,7 @@ static inline uint8_t *rig_pattern(size_t len, uint32_t seed)
 #define RIG_BOTH(test)                                                                                                 \
     {#test " (poll)", test, NULL, NULL, (void *)(uintptr_t)&RIG_POLL},                                                 \
     {                                                                                                                  \
-        #test " (io_uring)", test, NULL, NULL, (void *)(uintptr_t)&RIG_URING                                           \
+#test " (io_uring)", test, NULL, NULL, (void *)(uintptr_t)&RIG_URING                                           \
     }
 
 /* The rig of a test that RIG_BOTH runs. */

@@ -113,7 +113,8 @@ static void a_peer_that_does_not_read_fills_the_queue_and_loses_nothing(void **s
     assert_true(rig->sent < queued && (queued - rig->sent) * BYTES <= 5 << 20);
     uint8_t *got = malloc(queued * BYTES);
     size_t len = 0;
-    RIG_UNTIL(rig, (assert_true(peer_read(fd, got, queued * BYTES, &len)), len == queued * BYTES && rig->sent == queued));
+    RIG_UNTIL(rig,
+              (assert_true(peer_read(fd, got, queued * BYTES, &len)), len == queued * BYTES && rig->sent == queued));
     for (size_t i = 0; i < queued; i++) {
         assert_memory_equal(got + i * BYTES, bytes, BYTES);
     }
