@@ -18,10 +18,10 @@
 static inline void test_keys(uint32_t id, uint8_t identity[32], uint8_t sphinx_key[32])
 {
     uint8_t seed[32] = {0}, secret[64];
-    memcpy(seed, &id, sizeof id);
-    seed[31] = 1;
+    memcpy(seed + 8, &id, sizeof id); /* not where X25519 clamps */
+    seed[16] = 1;
     assert_int_equal(crypto_sign_seed_keypair(identity, secret, seed), 0);
-    seed[31] = 2;
+    seed[16] = 2;
     assert_int_equal(crypto_scalarmult_base(sphinx_key, seed), 0);
 }
 
@@ -63,8 +63,8 @@ static inline char *test_skimmed(uint32_t id, bool gateway)
                          "{\"node_id\":%u,\"ed25519_identity_pubkey\":\"%s\",\"ip_addresses\":[\"127.0.0.1\"],"
                          "\"mix_port\":%u,\"x25519_sphinx_pubkey\":\"%s\",\"role\":%s,\"supported_roles\":{\"mixnode\":"
                          "%s,\"entry\":%s,\"exit_nr\":%s,\"exit_ipr\":%s},\"entry\":%s,\"performance\":\"1\"}",
-                         id, identity_text, 10000 + id, sphinx_text, role, gateway ? "false" : "true", flag, flag,
-                         flag, gateway ? "{\"hostname\":null,\"ws_port\":19080,\"wss_port\":null}" : "null") > 0);
+                         id, identity_text, 10000 + id, sphinx_text, role, gateway ? "false" : "true", flag, flag, flag,
+                         gateway ? "{\"hostname\":null,\"ws_port\":19080,\"wss_port\":null}" : "null") > 0);
     return text;
 }
 
@@ -102,7 +102,7 @@ static inline char *test_entry_gateways(void)
 }
 
 #define TEST_REWARDED_SET                                                                                              \
-    "{\"epoch_id\":100,\"entry_gateways\":[4,5],\"exit_gateways\":[],\"layer1\":[1],\"layer2\":[2],\"layer3\":[3],"     \
+    "{\"epoch_id\":100,\"entry_gateways\":[4,5],\"exit_gateways\":[],\"layer1\":[1],\"layer2\":[2],\"layer3\":[3],"    \
     "\"standby\":[]}"
 #define TEST_ROTATION                                                                                                  \
     "{\"key_rotation_state\":{\"validity_epochs\":24,\"initial_epoch_id\":0},\"current_absolute_epoch_id\":100,"       \
@@ -117,9 +117,8 @@ static inline char *test_file(void)
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     assert_non_null(out);
-    (void)fprintf(out,
-                  "{\"metadata\":{\"key_rotation_id\":4,\"absolute_epoch_id\":100,\"refreshed_at\":"
-                  "\"2026-06-01T00:00:00Z\"},\n \"rewarded_set\":" TEST_REWARDED_SET ",\n \"node_details\":{");
+    (void)fprintf(out, "{\"metadata\":{\"key_rotation_id\":4,\"absolute_epoch_id\":100,\"refreshed_at\":"
+                       "\"2026-06-01T00:00:00Z\"},\n \"rewarded_set\":" TEST_REWARDED_SET ",\n \"node_details\":{");
     for (uint32_t id = 1; id <= 5; id++) {
         uint8_t key[2][32];
         test_keys(id, key[0], key[1]);
@@ -132,11 +131,12 @@ static inline char *test_file(void)
             }
             (void)fprintf(out, "]");
         }
-        (void)fprintf(out, ",\n    \"entry\":%s,\"supported_roles\":{\"mixnode\":%s,\"mixnet_entry\":%s,\"mixnet_exit\":%s}}",
-                      id < 4 ? "null"
-                             : "{\"ip_addresses\":[\"127.0.0.1\"],\"clients_ws_port\":19080,\"hostname\":null,"
-                               "\"clients_wss_port\":null}",
-                      id < 4 ? "true" : "false", id < 4 ? "false" : "true", id < 4 ? "false" : "true");
+        (void)fprintf(
+            out, ",\n    \"entry\":%s,\"supported_roles\":{\"mixnode\":%s,\"mixnet_entry\":%s,\"mixnet_exit\":%s}}",
+            id < 4 ? "null"
+                   : "{\"ip_addresses\":[\"127.0.0.1\"],\"clients_ws_port\":19080,\"hostname\":null,"
+                     "\"clients_wss_port\":null}",
+            id < 4 ? "true" : "false", id < 4 ? "false" : "true", id < 4 ? "false" : "true");
     }
     (void)fprintf(out, "\n }}\n");
     (void)fclose(out);

@@ -233,7 +233,7 @@ static void a_hop_carries_the_padded_address_and_a_table_that_multiplies(void **
 static void gateways_are_those_with_a_socket_and_the_entry_role(void **state)
 {
     (void)state;
-    struct slc_node_details nodes[] = {test_gateway(9), test_node(1), test_node(2),   test_node(3),
+    struct slc_node_details nodes[] = {test_gateway(9), test_node(1),    test_node(2),   test_node(3),
                                        test_gateway(8), test_gateway(4), test_gateway(7)};
     nodes[4].node.entry = false;
     nodes[6].node.has_entry = false;
