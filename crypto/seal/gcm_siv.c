@@ -22,7 +22,7 @@ struct keys {
 static void expand_session_keys(const struct slc_aes_kernels *aes, struct keys *keys, const struct slc_seal_job *job,
                                 size_t n, size_t schedule_of[GROUP])
 {
-    const uint8_t *key[GROUP];
+    const uint8_t *key[GROUP] = {NULL};
     size_t distinct = 0;
     for (size_t i = 0; i < n; i++) {
         if (i == 0 || job[i].key != job[i - 1].key) key[distinct++] = job[i].key;
@@ -34,7 +34,7 @@ static void expand_session_keys(const struct slc_aes_kernels *aes, struct keys *
 /* RFC 8452, section 4: the keys of one message are halves of blocks under the key-generating key. */
 static void derive_keys(const struct slc_aes_kernels *aes, struct keys *keys, const struct slc_seal_job *job, size_t n)
 {
-    const uint8_t *key[GROUP];
+    const uint8_t *key[GROUP] = {NULL};
     size_t schedule_of[GROUP];
     expand_session_keys(aes, keys, job, n, schedule_of);
     for (size_t i = 0; i < n; i++) {
