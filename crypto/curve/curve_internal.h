@@ -27,8 +27,13 @@ enum {
 _Static_assert(COMB_SPACING == COMB_BLOCKS * COMB_COLUMNS, "blocks and columns fill the space between teeth");
 _Static_assert(COMB_TEETH *COMB_SPACING == 255, "the comb covers a scalar");
 
-/* A call inside a kernel would pass field elements through memory: compilers do not see what that costs. */
-#define CURVE_INLINE static inline __attribute__((always_inline))
+/*
+ * A call inside a kernel would pass field elements through memory: compilers do not see what that costs. Kernels touch
+ * local arrays at constant indices only, where sanitizers find nothing but take minutes to compile; what indexes jobs
+ * and lanes around them is not exempt.
+ */
+#define CURVE_INLINE static inline __attribute__((always_inline, no_sanitize("address", "undefined", "thread")))
+#define CURVE_KERNEL static __attribute__((noinline, no_sanitize("address", "undefined", "thread")))
 
 /* Field arithmetic in integers needs no floating-point state; fe_f64.h has its own. */
 typedef struct {

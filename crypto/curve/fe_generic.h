@@ -17,7 +17,7 @@ CURVE_INLINE fe fe_square(fe a)
     return fe_carry(fe_sqr(a));
 }
 
-static __attribute__((noinline)) fe fe_square_times(fe a, int n)
+CURVE_KERNEL fe fe_square_times(fe a, int n)
 {
     for (int i = 0; i < n; i++) {
         a = fe_square(a);

@@ -108,8 +108,8 @@ CURVE_INLINE void prefetch_block(const struct comb_block *block)
  * The comb over recoded scalars `t` (recode()). The next vector's table comes into the second cache during the last
  * pass: with hundreds of tables it would otherwise be waited for, block by block.
  */
-static __attribute__((noinline)) void comb(struct quotient *q, const struct slc_curve_table *table, const lane t[4],
-                                           const struct slc_curve_table *next)
+CURVE_KERNEL void comb(struct quotient *q, const struct slc_curve_table *table, const lane t[4],
+                       const struct slc_curve_table *next)
 {
     struct point p;
     comb_first(&p, &table->block[0], comb_digit(t, COMB_COLUMNS - 1));
@@ -130,7 +130,7 @@ static __attribute__((noinline)) void comb(struct quotient *q, const struct slc_
  * Makes the scalar odd by taking l - s for even s (only u is wanted, and u(-P) = u(P)), then t = (s - 1)/2 + 2^254,
  * whose bits are the comb's signs.
  */
-CURVE_INLINE void recode(uint64_t t[4][LANES], unsigned i, const struct slc_scalar *scalar)
+static inline void recode(uint64_t t[4][LANES], unsigned i, const struct slc_scalar *scalar)
 {
     static const uint64_t order[4] = {0x5812631a5cf5d3ed, 0x14def9dea2f79cd6, 0, 0x1000000000000000};
     uint64_t even = (scalar->word[0] & 1) - 1, odd[4], borrow = 0;
@@ -150,7 +150,7 @@ CURVE_INLINE void recode(uint64_t t[4][LANES], unsigned i, const struct slc_scal
  * u = num / den for all vectors with one inversion (Montgomery). A zero denominator would make every product zero, so
  * it is replaced by 1 and its numerator by 0: the result of such a lane is 0, and no other lane notices.
  */
-CURVE_INLINE void divide(struct quotient *q, size_t count)
+CURVE_KERNEL void divide(struct quotient *q, size_t count)
 {
     fe all = fe_one();
     for (size_t i = 0; i < count; i++) {
@@ -170,7 +170,7 @@ CURVE_INLINE void divide(struct quotient *q, size_t count)
     }
 }
 
-CURVE_INLINE void give(uint8_t out[SLC_KEY_BYTES], const struct quotient *q, unsigned i)
+static inline void give(uint8_t out[SLC_KEY_BYTES], const struct quotient *q, unsigned i)
 {
     for (size_t k = 0; k < 4; k++) {
         uint64_t words[LANES];
@@ -212,7 +212,7 @@ CURVE_INLINE void swap(lane_mask where, fe_wide *a, fe_wide *b)
 }
 
 /* RFC 7748, section 5, with a scalar already clamped. */
-static __attribute__((noinline)) void ladder_vector(struct quotient *q, const fe x1, const lane scalar[4])
+CURVE_KERNEL void ladder_vector(struct quotient *q, const fe x1, const lane scalar[4])
 {
     fe_wide x2 = wide_bias(fe_widen(fe_one())), z2 = fe_widen(fe_zero());
     fe_wide x3 = wide_bias(fe_widen(x1)), z3 = fe_widen(fe_one());
@@ -238,7 +238,7 @@ static __attribute__((noinline)) void ladder_vector(struct quotient *q, const fe
     q->den = fe_carry(z2);
 }
 
-CURVE_INLINE uint64_t key_word(const uint8_t key[SLC_KEY_BYTES], size_t k)
+static inline uint64_t key_word(const uint8_t key[SLC_KEY_BYTES], size_t k)
 {
     uint64_t word = 0;
     for (unsigned byte = 0; byte < 8; byte++) {
