@@ -34,10 +34,10 @@ enum {
 _Static_assert((int)URING_BUFFERS_MOST <= (int)LOOP_DATA_ITEMS, "every buffer has an item");
 
 /* user_data: the operation and the slot. No generation: a slot is not given back while it has one in flight. */
-enum uring_op { OP_RECEIVE = 1, OP_SEND, OP_CANCEL, OP_WAKE };
+enum uring_op { OP_NONE, OP_RECEIVE, OP_SEND, OP_CANCEL, OP_WAKE };
 
 /* loop_conn.watched */
-enum { IN_RECEIVE = 1, IN_SEND = 2, IN_CANCEL = 4 };
+enum { IN_RECEIVE = 1, IN_SEND = 2, IN_CANCEL = 4, IN_ANY = 7, IS_MULTISHOT = 8 };
 
 static uint32_t op_bit(enum uring_op op)
 {
@@ -125,42 +125,70 @@ static void launch(struct slc_loop *loop, struct loop_conn *c, struct io_uring_s
     u->in_flight++;
 }
 
-static void receive(struct slc_loop *loop, struct loop_conn *c, struct io_uring_sqe *sqe)
+/* As many as a whole backlog may come from a multishot accept at once, so it is for a table with room for them. */
+static bool room_for_backlog(const struct slc_loop *loop)
 {
-    if (c->state == CONN_LISTENING) {
-        io_uring_prep_multishot_accept(sqe, c->fd, NULL, NULL, SOCK_CLOEXEC);
-    } else {
+    return loop->max_connections - loop->open > LOOP_BACKLOG;
+}
+
+static void prepare_receive(struct slc_loop *loop, struct loop_conn *c, struct io_uring_sqe *sqe)
+{
+    if (c->state != CONN_LISTENING) {
         io_uring_prep_recv_multishot(sqe, c->fd, NULL, 0, 0);
         sqe->flags |= IOSQE_BUFFER_SELECT;
         sqe->buf_group = URING_GROUP;
+    } else if (room_for_backlog(loop)) {
+        io_uring_prep_multishot_accept(sqe, c->fd, NULL, NULL, SOCK_CLOEXEC);
+        c->watched |= IS_MULTISHOT;
+    } else {
+        io_uring_prep_accept(sqe, c->fd, NULL, NULL, SOCK_CLOEXEC);
     }
-    launch(loop, c, sqe, OP_RECEIVE);
 }
 
-/* Brings what is in flight nearer to what should be. */
-static void attend(struct slc_loop *loop, struct loop_conn *c)
+/* The operation that brings what is in flight nearer to what should be; OP_NONE: it is there. */
+static enum uring_op needed(struct slc_loop *loop, struct loop_conn *c)
 {
     bool receives = c->watched & IN_RECEIVE;
-    bool connects = c->state == CONN_CONNECTING && !(c->watched & IN_SEND);
-    bool cancels = c->state == CONN_CLOSING || (receives && !c->receiving);
-    if (c->state == CONN_FREE || c->state == CONN_CLOSED) return;
-    if (c->watched & IN_CANCEL) return;
-    if (!connects && !cancels && (c->state == CONN_CONNECTING || receives == c->receiving)) return;
+    if (c->watched & IN_CANCEL) return OP_NONE;
+    switch (c->state) {
+    case CONN_FREE:
+    case CONN_CLOSED:
+        return OP_NONE;
+    case CONN_CLOSING:
+        return OP_CANCEL;
+    case CONN_CONNECTING:
+        return c->watched & IN_SEND ? OP_NONE : OP_SEND;
+    case CONN_LISTENING:
+        if (receives) {
+            bool too_many = (c->watched & IS_MULTISHOT) && !room_for_backlog(loop);
+            return c->receiving && !too_many ? OP_NONE : OP_CANCEL;
+        }
+        return c->receiving && loop_has_room(loop, c) ? OP_RECEIVE : OP_NONE;
+    default:
+        if (receives == c->receiving) return OP_NONE;
+        return receives ? OP_CANCEL : OP_RECEIVE;
+    }
+}
+
+static void attend(struct slc_loop *loop, struct loop_conn *c)
+{
+    enum uring_op op = needed(loop, c);
+    if (op == OP_NONE) return;
     struct io_uring_sqe *sqe = next_entry(loop);
     if (sqe == NULL) {
         attend_later(loop, c);
+        return;
+    }
+    if (op == OP_RECEIVE) {
+        prepare_receive(loop, c, sqe);
+    } else if (op == OP_SEND) {
+        io_uring_prep_connect(sqe, c->fd, &c->peer.any, socket_address_len(&c->peer));
     } else if (c->state == CONN_CLOSING) {
         io_uring_prep_cancel_fd(sqe, c->fd, IORING_ASYNC_CANCEL_ALL);
-        launch(loop, c, sqe, OP_CANCEL);
-    } else if (connects) {
-        io_uring_prep_connect(sqe, c->fd, &c->peer.any, socket_address_len(&c->peer));
-        launch(loop, c, sqe, OP_SEND);
-    } else if (cancels) {
-        io_uring_prep_cancel64(sqe, tag(loop, c, OP_RECEIVE), 0);
-        launch(loop, c, sqe, OP_CANCEL);
     } else {
-        receive(loop, c, sqe);
+        io_uring_prep_cancel64(sqe, tag(loop, c, OP_RECEIVE), 0);
     }
+    launch(loop, c, sqe, op);
 }
 
 static void attend_all(struct slc_loop *loop)
@@ -189,7 +217,7 @@ static void uring_connect(struct slc_loop *loop, struct loop_conn *c)
 
 static void uring_close(struct slc_loop *loop, struct loop_conn *c)
 {
-    if (c->watched == 0) {
+    if ((c->watched & IN_ANY) == 0) {
         loop_gone(loop, c);
     } else {
         attend_later(loop, c);
@@ -289,6 +317,7 @@ static void completed(struct slc_loop *loop, const struct io_uring_cqe *cqe)
     bool last = !(cqe->flags & IORING_CQE_F_MORE);
     if (last) {
         c->watched &= ~op_bit(op);
+        if (op == OP_RECEIVE) c->watched &= ~(uint32_t)IS_MULTISHOT;
         u->in_flight--;
     }
     if (op == OP_RECEIVE && c->listener) {
@@ -300,8 +329,8 @@ static void completed(struct slc_loop *loop, const struct io_uring_cqe *cqe)
     } else if (op == OP_SEND && c->sending) {
         send_completed(loop, c, cqe->res);
     }
-    if (!last) return;
-    if (c->state == CONN_CLOSING && c->watched == 0) {
+    if (!last && !c->listener) return;
+    if (c->state == CONN_CLOSING && (c->watched & IN_ANY) == 0) {
         loop_gone(loop, c);
     } else {
         attend_later(loop, c);

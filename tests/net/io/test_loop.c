@@ -372,7 +372,7 @@ static void a_full_table_refuses_to_connect_and_pauses_accepting(void **state)
 {
     struct rig *rig = rig_of(state, 2);
     struct slc_address at = rig_listen(rig, NULL, RIG_SINK);
-    int fd[4];
+    int fd[3];
     for (unsigned i = 0; i < 3; i++) {
         fd[i] = peer_connect(&at);
     }
@@ -384,13 +384,34 @@ static void a_full_table_refuses_to_connect_and_pauses_accepting(void **state)
     assert_true(slc_loop_system_calls(rig->loop) - calls < 30);
     slc_conn conn;
     assert_int_equal(slc_loop_connect(rig->loop, &at, NULL, NULL, SLC_SECOND, 0, &conn), SLC_FULL);
+    /* The third waits in the backlog. */
     close(fd[0]);
-    RIG_UNTIL(rig, rig_count(rig, SLC_LOOP_CLOSED) >= 1);
-    fd[3] = peer_connect(&at);
     RIG_UNTIL(rig, rig_count(rig, SLC_LOOP_ACCEPTED) == 3);
-    for (unsigned i = 1; i < 4; i++) {
+    assert_int_equal(send(fd[2], "y", 1, 0), 1);
+    RIG_UNTIL(rig, rig_count(rig, SLC_LOOP_DATA) == 1);
+    close(fd[1]);
+    close(fd[2]);
+    rig_free(rig);
+}
+
+static void a_big_table_takes_a_burst_of_peers(void **state)
+{
+    enum { PEERS = 300, TABLE = 10000 };
+    struct rig *rig = rig_of(state, TABLE);
+    struct slc_address at = rig_listen(rig, NULL, RIG_SINK);
+    int fd[PEERS];
+    for (unsigned i = 0; i < PEERS; i++) {
+        fd[i] = peer_connect(&at);
+        assert_int_equal(send(fd[i], &i, sizeof i, 0), sizeof i);
+    }
+    RIG_UNTIL(rig, rig_count(rig, SLC_LOOP_DATA) == PEERS);
+    assert_int_equal(rig_count(rig, SLC_LOOP_ACCEPTED), PEERS);
+    for (unsigned i = 0; i < PEERS; i++) {
         close(fd[i]);
     }
+    RIG_UNTIL(rig, rig_count(rig, SLC_LOOP_CLOSED) == PEERS);
+    assert_int_equal(slc_loop_accept_pauses(rig->loop), 0);
+    rig_check_order(rig);
     rig_free(rig);
 }
 
@@ -565,6 +586,7 @@ int main(void)
         RIG_BOTH(the_peers_reset_is_reported_with_its_error),
         RIG_BOTH(a_peer_that_half_closes_still_gets_what_is_queued),
         RIG_BOTH(a_full_table_refuses_to_connect_and_pauses_accepting),
+        RIG_BOTH(a_big_table_takes_a_burst_of_peers),
         RIG_BOTH(a_closed_listener_takes_nobody_and_frees_its_port),
         RIG_BOTH(one_event_at_a_time_loses_nothing),
         RIG_BOTH(a_short_wait_is_as_long_as_asked),
