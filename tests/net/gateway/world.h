@@ -43,7 +43,7 @@ struct world {
     struct world_queue down; /* gateway to client */
 
     bool refuse;         /* connections are refused                                         */
-    bool mute;           /* the gateway takes texts and answers nothing                      */
+    bool mute;           /* the gateway hangs: the line is open and nobody answers           */
     bool hold;           /* connections neither open nor fail                                */
     unsigned cut_after;  /* cut the line after so many texts, both ways together; 0: never   */
     uint8_t say_version; /* what supportedProtocol tells; 0: what the gateway says           */
@@ -304,13 +304,13 @@ static inline void world_run(struct world *w, slc_time span)
     world_settle(w);
     for (;;) {
         slc_time due = slc_gateway_client_due(w->client);
-        slc_time server_due = w->connection != 0 ? slc_server_session_due(w->server) : SLC_NEVER;
+        slc_time server_due = w->connection != 0 && !w->mute ? slc_server_session_due(w->server) : SLC_NEVER;
         if (server_due < due) due = server_due;
         if (due > end) break;
         if (due > w->now) w->now = due;
         if (++steps > 1000000) abort(); /* a deadline that does not go away */
         slc_gateway_client_tick(w->client, w->now, world_unix(w));
-        if (w->connection != 0) slc_server_session_tick(w->server, w->now);
+        if (w->connection != 0 && !w->mute) slc_server_session_tick(w->server, w->now);
         world_settle(w);
     }
     w->now = end;
