@@ -254,28 +254,32 @@ CURVE_INLINE fe fe_load(const lane w[4])
                  w[3] << 1 >> 17}};
 }
 
+/* Adds 19 * carry, then carries from limb to limb; limb 4 keeps what goes above it. */
+CURVE_INLINE void carry_into(lane v[FIELD_LIMBS], lane carry)
+{
+    v[0] = low(v[0], carry, lane_all(19));
+    for (int i = 0; i < FIELD_LIMBS - 1; i++) {
+        v[i + 1] += v[i] >> 52;
+        v[i] &= lane_all((UINT64_C(1) << 52) - 1);
+    }
+}
+
 CURVE_INLINE void fe_store(lane w[4], fe a)
 {
-    lane m = lane_all((UINT64_C(1) << 52) - 1), m47 = lane_all((UINT64_C(1) << 47) - 1);
+    lane m = lane_all((UINT64_C(1) << 52) - 1), top = lane_all((UINT64_C(1) << 47) - 1);
     lane v[FIELD_LIMBS] = {a.v[0] & m, a.v[1] & m, a.v[2] & m, a.v[3] & m, a.v[4]};
-    /* Twice down to less than 2p, then p once more if adding 19 carries out of bit 254. */
-    for (int round = 0; round < 3; round++) {
+    for (int round = 0; round < 2; round++) {
         lane carry = v[4] >> 47;
-        if (round == 2) {
-            carry = (v[0] + lane_all(19)) >> 52;
-            carry = (v[1] + carry) >> 52;
-            carry = (v[2] + carry) >> 52;
-            carry = (v[3] + carry) >> 52;
-            carry = (v[4] + carry) >> 47;
-        }
-        v[0] = low(v[0], carry, lane_all(19));
-        v[4] = round == 2 ? v[4] : v[4] & m47;
-        for (int i = 0; i < FIELD_LIMBS - 1; i++) {
-            v[i + 1] += v[i] >> 52;
-            v[i] &= m;
-        }
+        v[4] &= top;
+        carry_into(v, carry);
     }
-    v[4] &= m47;
+    /* Now a < 2p: it is at least p exactly when adding 19 carries out of bit 254. */
+    lane above = lane_all(19);
+    for (int i = 0; i < FIELD_LIMBS - 1; i++) {
+        above = (v[i] + above) >> 52;
+    }
+    carry_into(v, (v[4] + above) >> 47);
+    v[4] &= top;
     w[0] = v[0] | v[1] << 52;
     w[1] = v[1] >> 12 | v[2] << 40;
     w[2] = v[2] >> 24 | v[3] << 28;
