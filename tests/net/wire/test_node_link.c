@@ -6,42 +6,39 @@
 
 #include "tests/support/vectors.h"
 
-enum { LOG_MAX = 1 << 20, WIRE_MAX = 1 << 20 };
+enum { LOG_MAX = 8 << 10, WIRE_MAX = 1 << 20 };
 
 /* One end of a connection; what came out of it is a log in text, so that ways of feeding can be compared. */
 struct end {
-    struct slc_pool pool;
     struct slc_node_link link;
     struct slc_node_link_event last;
     unsigned packets;
-    char *log;
+    char log[LOG_MAX];
     size_t log_len;
     uint8_t reply[256];
     size_t reply_len;
 };
 
 static uint8_t wire[WIRE_MAX];
+static struct slc_pool pool; /* of all ends; a slot for each of two */
 
-static const cJSON *transcript(void)
-{
-    return slc_vec(slc_vectors("noise.json"), "cases/0/transcript");
-}
+/* The published transcript and its keys, looked up once: some tests open an end at every byte. */
+static const cJSON *transcript;
+static struct {
+    const uint8_t *secret, *ephemeral, *peer;
+} keys[2]; /* by role */
 
 static void open_end(struct end *end, enum slc_node_link_role role, enum slc_node_link_mode mode)
 {
-    bool connects = role == SLC_NODE_LINK_CONNECTOR;
-    *end = (struct end){.log = calloc(1, LOG_MAX)};
-    assert_int_equal(slc_pool_init(&end->pool, SLC_NODE_LINK_CARRY_BYTES, 1), SLC_OK);
-    const char *secret = connects ? "initiator_static_private" : "responder_static_private";
-    const char *ephemeral = connects ? "initiator_ephemeral_private" : "responder_ephemeral_private";
+    memset(end, 0, sizeof *end);
     struct slc_node_link_config config = {
         .role = role,
         .mode = mode,
         .send_version = SLC_NODE_FRAME_V8,
-        .static_secret = slc_vec_bytes_of(transcript(), secret, 32),
-        .peer_key = connects ? slc_vec_bytes_of(transcript(), "responder_static_public", 32) : NULL,
-        .ephemeral = slc_vec_bytes_of(transcript(), ephemeral, 32),
-        .carry_pool = &end->pool,
+        .static_secret = keys[role].secret,
+        .peer_key = keys[role].peer,
+        .ephemeral = keys[role].ephemeral,
+        .carry_pool = &pool,
     };
     assert_int_equal(slc_node_link_init(&end->link, &config), SLC_OK);
 }
@@ -49,9 +46,6 @@ static void open_end(struct end *end, enum slc_node_link_role role, enum slc_nod
 static void close_end(struct end *end)
 {
     slc_node_link_drop(&end->link);
-    assert_int_equal(end->pool.taken, 0);
-    slc_pool_free(&end->pool);
-    free(end->log);
 }
 
 static void note(struct end *end, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -73,10 +67,11 @@ static uint64_t digest(const uint8_t *data, size_t len)
     return hash;
 }
 
-/* Feeds an exact-size copy, so that a sanitizer sees every byte read or written outside it. */
+/* Feeds a copy that ends where its memory ends, so that a sanitizer sees every byte touched behind it. */
 static void feed(struct end *end, const uint8_t *bytes, size_t len)
 {
-    uint8_t *copy = malloc(len > 0 ? len : 1);
+    static uint8_t fed[WIRE_MAX];
+    uint8_t *copy = fed + sizeof fed - len;
     memcpy(copy, bytes, len);
     slc_node_link_feed(&end->link, copy, len);
     struct slc_writer reply = slc_writer(end->reply + end->reply_len, sizeof end->reply - end->reply_len);
@@ -101,7 +96,6 @@ static void feed(struct end *end, const uint8_t *bytes, size_t len)
     }
     assert_true(slc_writer_ok(&reply));
     end->reply_len += reply.len;
-    free(copy);
 }
 
 static void log_packet(char *log, size_t *len, enum slc_packet_size size, enum slc_rotation rotation,
@@ -170,7 +164,7 @@ static void decoding_log(const cJSON *c, char *log, size_t *left)
 static void streams_decode_as_by_the_published_codec_however_they_are_cut(void **state)
 {
     (void)state;
-    static char wanted[4096];
+    static char wanted[LOG_MAX];
     const cJSON *c;
     cJSON_ArrayForEach(c, slc_vec_list(slc_vectors("frames.json"), "decoding"))
     {
@@ -236,7 +230,7 @@ static unsigned data_frames(const uint8_t *bytes, size_t len)
 static void packets_of_all_sizes_arrive_raw_and_in_noise_whatever_the_pieces(void **state)
 {
     (void)state;
-    static char wanted[1 << 16];
+    static char wanted[LOG_MAX];
     struct slc_node_packet packets[ALL];
     make_packets(packets);
     for (int mode = SLC_NODE_LINK_RAW; mode <= SLC_NODE_LINK_NOISE; mode++) {
@@ -264,7 +258,7 @@ static void packets_of_all_sizes_arrive_raw_and_in_noise_whatever_the_pieces(voi
                     feed(&acceptor, wire + at, total - at < pieces[p] ? total - at : pieces[p]);
                 }
                 assert_string_equal(acceptor.log, wanted);
-                assert_int_equal(acceptor.pool.taken, 0);
+                assert_null(acceptor.link.carry);
                 close_end(&acceptor);
             }
         }
@@ -303,7 +297,7 @@ static void a_noise_session_gives_the_same_events_cut_at_every_byte(void **state
             assert_int_equal(acceptor.packets, 2);
         }
         assert_string_equal(acceptor.log, whole);
-        slc_vec_expect(transcript(), "frame_2", slc_bytes(acceptor.reply, acceptor.reply_len));
+        slc_vec_expect(transcript, "frame_2", slc_bytes(acceptor.reply, acceptor.reply_len));
         close_end(&acceptor);
     }
     free(whole);
@@ -316,9 +310,9 @@ static void the_handshake_on_the_wire_is_the_published_one(void **state)
     open_end(&acceptor, SLC_NODE_LINK_ACCEPTOR, SLC_NODE_LINK_NOISE);
     size_t len = connect_ends(&connector, &acceptor, SLC_NODE_LINK_NOISE);
     assert_int_equal(len, 56 + 72);
-    slc_vec_expect(transcript(), "frame_1", slc_bytes(wire, 56));
-    slc_vec_expect(transcript(), "frame_2", slc_bytes(acceptor.reply, acceptor.reply_len));
-    slc_vec_expect(transcript(), "frame_3", slc_bytes(wire + 56, 72));
+    slc_vec_expect(transcript, "frame_1", slc_bytes(wire, 56));
+    slc_vec_expect(transcript, "frame_2", slc_bytes(acceptor.reply, acceptor.reply_len));
+    slc_vec_expect(transcript, "frame_3", slc_bytes(wire + 56, 72));
     assert_true(slc_node_link_is_ready(&connector.link) && slc_node_link_is_ready(&acceptor.link));
     close_end(&connector);
     close_end(&acceptor);
@@ -394,7 +388,7 @@ static void strict_ends_refuse_the_other_kind(void **state)
 {
     (void)state;
     struct end end;
-    struct slc_bytes noise = slc_vec_bytes(transcript(), "frame_1");
+    struct slc_bytes noise = slc_vec_bytes(transcript, "frame_1");
     open_end(&end, SLC_NODE_LINK_ACCEPTOR, SLC_NODE_LINK_RAW);
     feed(&end, noise.data, noise.len);
     assert_string_equal(end.log, "FAILED 9\n");
@@ -496,7 +490,7 @@ static void without_a_free_slot_only_what_straddles_fails(void **state)
     (void)state;
     struct end end;
     open_end(&end, SLC_NODE_LINK_ACCEPTOR, SLC_NODE_LINK_RAW);
-    void *slot = slc_pool_take(&end.pool);
+    void *slots[2] = {slc_pool_take(&pool), slc_pool_take(&pool)};
     struct slc_writer w = slc_writer(wire, sizeof wire);
     slc_node_frame_write_head(&w, SLC_NODE_FRAME_V7, SLC_SIZE_ACK, SLC_ROTATION_UNKNOWN);
     slc_write_bytes(&w, slc_vec_pat(SLC_ACK_PACKET_BYTES).data, SLC_ACK_PACKET_BYTES);
@@ -504,8 +498,29 @@ static void without_a_free_slot_only_what_straddles_fails(void **state)
     assert_int_equal(end.packets, 1);
     feed(&end, wire, w.len - 1);
     assert_int_equal(end.last.status, SLC_FULL);
-    slc_pool_give(&end.pool, slot);
     close_end(&end);
+    slc_pool_give(&pool, slots[0]);
+    slc_pool_give(&pool, slots[1]);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    transcript = slc_vec(slc_vectors("noise.json"), "cases/0/transcript");
+    keys[SLC_NODE_LINK_CONNECTOR].secret = slc_vec_bytes_of(transcript, "initiator_static_private", 32);
+    keys[SLC_NODE_LINK_CONNECTOR].ephemeral = slc_vec_bytes_of(transcript, "initiator_ephemeral_private", 32);
+    keys[SLC_NODE_LINK_CONNECTOR].peer = slc_vec_bytes_of(transcript, "responder_static_public", 32);
+    keys[SLC_NODE_LINK_ACCEPTOR].secret = slc_vec_bytes_of(transcript, "responder_static_private", 32);
+    keys[SLC_NODE_LINK_ACCEPTOR].ephemeral = slc_vec_bytes_of(transcript, "responder_ephemeral_private", 32);
+    return slc_pool_init(&pool, SLC_NODE_LINK_CARRY_BYTES, 2) == SLC_OK ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    bool all_came_home = pool.taken == 0;
+    slc_pool_free(&pool);
+    return all_came_home ? 0 : -1;
 }
 
 int main(void)
@@ -524,5 +539,5 @@ int main(void)
         cmocka_unit_test(a_connector_sees_garbage_and_nothing_is_sent_before_the_handshake),
         cmocka_unit_test(without_a_free_slot_only_what_straddles_fails),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }
