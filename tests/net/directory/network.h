@@ -167,9 +167,10 @@ static inline char *test_edit(const char *text, const char *path, const char *va
     }
     cJSON *fresh = value != NULL ? cJSON_Parse(value) : NULL;
     assert_true(value == NULL || fresh != NULL);
-    if (cJSON_IsArray(at)) {
+    if (cJSON_IsArray(at) && fresh != NULL) {
+        assert_true(cJSON_ReplaceItemInArray(at, atoi(part), fresh));
+    } else if (cJSON_IsArray(at)) {
         cJSON_DeleteItemFromArray(at, atoi(part));
-        if (fresh != NULL) assert_true(cJSON_InsertItemInArray(at, atoi(part), fresh));
     } else {
         cJSON_DeleteItemFromObjectCaseSensitive(at, part);
         if (fresh != NULL) assert_true(cJSON_AddItemToObject(at, part, fresh));

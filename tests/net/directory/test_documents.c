@@ -198,7 +198,7 @@ static void numbers_keys_and_addresses_out_of_range_are_refused(void **state)
          SLC_TOO_LONG},
         {D, "nodes/data/1/ed25519_identity_pubkey", "12", SLC_MALFORMED},
         /* 32 bytes, y = 2, which is on no point of Ed25519 */
-        {D, "nodes/data/1/ed25519_identity_pubkey", "\"8qbHbw2BbbTHBW1sbeqakYXVKRQM8Ne7pLK7m6CVfeR\"", SLC_BAD_KEY},
+        {D, "nodes/data/1/ed25519_identity_pubkey", "\"8opHzTAnfzRpPEx21XtnrVTX28YQuCpAjcn1PczScKh\"", SLC_BAD_KEY},
         {D, "nodes/data/1/performance", "\"1.01\"", SLC_OUT_OF_RANGE},
         {D, "nodes/data/1/performance", "\"2\"", SLC_OUT_OF_RANGE},
         {D, "nodes/data/1/performance", "\"10\"", SLC_OUT_OF_RANGE},

@@ -152,7 +152,7 @@ static void the_first_failure_is_kept_and_later_reads_give_zeros(void **state)
     assert_int_equal(slc_json_open(&json, slc_bytes_of_text(text), "t", &error), SLC_OK);
     second = slc_json_array(&json, json.root, "list", SLC_JSON_REQUIRED)->child->next;
     (void)slc_json_fail(&json, second->child->next->child, SLC_MALFORMED, "bad");
-    assert_string_equal(error.text, "t:2:24: list.1.?[31m.0: bad"); /* no escape sequence reaches a terminal */
+    assert_string_equal(error.text, "t:2:26: list.1.?[31m.0: bad"); /* no escape sequence reaches a terminal */
     slc_json_close(&json);
 }
 
