@@ -1,105 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/gateway/client.h"
 
-#include <stdio.h>
-
 #include "crypto/base/random.h"
 #include "crypto/base/secret.h"
+#include "net/gateway/client_internal.h"
 #include "net/gateway/control.h"
-#include "net/gateway/handshake.h"
-#include "net/gateway/messages.h"
 
-#define OPEN_TIMEOUT      (20 * SLC_SECOND)  /* connect, TLS and upgrade together                             */
-#define HANDSHAKE_TIMEOUT (5 * SLC_SECOND)   /* each message of the handshake (section 13.1)                  */
-#define ANSWER_TIMEOUT    (300 * SLC_SECOND) /* the reference's default (section 8.3)                         */
-#define CLOCK_POLL        (50 * SLC_MILLISECOND)
-#define CLAIM_PAUSE       SLC_SECOND /* between claims that do not fill the balance                   */
-#define FIRST_JITTER      (100 * SLC_MILLISECOND)
-#define SHORTEST_PAUSE    (500 * SLC_MILLISECOND)
-#define LONGEST_PAUSE     (5 * SLC_SECOND)
-#define STABLE_AFTER      (5 * SLC_SECOND) /* a session that lasted this long starts the pauses anew            */
+#define OPEN_TIMEOUT   (20 * SLC_SECOND)  /* connect, TLS and upgrade together                  */
+#define ANSWER_TIMEOUT (300 * SLC_SECOND) /* the reference's default (section 8.3)              */
+#define CLAIM_PAUSE    SLC_SECOND         /* between claims that do not fill the balance        */
+#define FIRST_JITTER   (100 * SLC_MILLISECOND)
+#define SHORTEST_PAUSE (500 * SLC_MILLISECOND)
+#define LONGEST_PAUSE  (5 * SLC_SECOND)
+#define STABLE_AFTER   (5 * SLC_SECOND) /* a session that lasted this long starts the pauses anew */
 
-enum {
-    LOW_BANDWIDTH = 40000000, /* claim below (section 10.2)                                                  */
-    CLOCK_LAG_MAX = 5,        /* seconds to wait for the clock: a gateway gives the first message 10 s       */
-    AUTH_REFUSALS = 2,        /* then the stored key is taken for lost                                       */
-};
-
-enum { WORDS_MAX = 128 }; /* of the gateway, in an error of ours */
-
-enum state {
-    STATE_PAUSE,      /* no connection; CONNECT falls due at `deadline`                     */
-    STATE_OPENING,    /* CONNECT was handed out                                             */
-    STATE_VERSION,    /* supportedProtocol sent                                             */
-    STATE_ANSWER,     /* handshake message 1 sent                                           */
-    STATE_ACCEPTANCE, /* handshake message 3 sent                                           */
-    STATE_REGISTER,   /* handshake done, `register` to come                                 */
-    STATE_CLOCK,      /* the clock still shows the second of the last authentication        */
-    STATE_AUTH,       /* authenticateV2 sent                                                */
-    STATE_OPEN,       /* authenticated; ready or not                                        */
-    STATE_FAILED,
-};
-
-/*
- * What _next() still has to hand out. A set, not a queue: an event that nobody took is overtaken by later ones and can
- * never overflow. The order of the values is the order in which they are handed out.
- */
-enum pending {
-    PENDING_HANDSHAKE_ERROR = 1 << 0,
-    PENDING_FORGET = 1 << 1,
-    PENDING_LOST = 1 << 2,
-    PENDING_DISCONNECT = 1 << 3,
-    PENDING_FAILED = 1 << 4,
-    PENDING_CONNECT = 1 << 5,
-    PENDING_VERSION = 1 << 6,
-    PENDING_PAYLOAD = 1 << 7,
-    PENDING_REGISTERED = 1 << 8,
-    PENDING_AUTH = 1 << 9,
-    PENDING_CLAIM = 1 << 10,
-    PENDING_READY = 1 << 11,
-    PENDING_SENDS =
-        PENDING_HANDSHAKE_ERROR | PENDING_FORGET | PENDING_VERSION | PENDING_PAYLOAD | PENDING_AUTH | PENDING_CLAIM,
-};
-
-struct slc_gateway_client {
-    const struct slc_client_keys *keys;
-    struct slc_random *random;
-    uint8_t gateway[SLC_IDENTITY_BYTES];
-    uint8_t key[SLC_SEAL_KEY_BYTES];
-    bool has_key;
-    bool ready;
-    bool used; /* it was ready on this connection: packets may be on the way */
-    bool claiming;
-    uint8_t version;  /* negotiated; 0: ask first */
-    uint8_t refusals; /* of authentication, in a row */
-    enum state state;
-    uint32_t pending;
-    uint32_t limit;    /* attempts, 0: none */
-    uint32_t failures; /* attempts since the session was last ready */
-    uint32_t pauses;   /* since it was last stable */
-    slc_time answer_timeout;
-    slc_time deadline;       /* of the state */
-    slc_time claim_deadline; /* of the claim under way; or when one may be made */
-    slc_time ready_since;
-    uint64_t timestamp;  /* last used */
-    uint64_t next_stamp; /* of the authenticateV2 to be written */
-    int64_t told;        /* balance */
-    uint64_t sent;       /* bytes since it was told */
-    struct slc_handshake handshake;
-    uint8_t payload[SLC_HANDSHAKE_PROOF_BYTES];
-    size_t payload_len;
-    char complaint[192]; /* of handshakeError, to the gateway */
-    struct slc_error error;
-};
+enum { LOW_BANDWIDTH = 40000000 }; /* claim below (section 10.2) */
 
 size_t slc_gateway_client_bytes(void)
 {
     return sizeof(struct slc_gateway_client);
-}
-
-static slc_time after(slc_time now, slc_time span)
-{
-    return span < SLC_NEVER - now ? now + span : SLC_NEVER;
 }
 
 void slc_gateway_client_init(struct slc_gateway_client *g, const struct slc_gateway_client_config *config, slc_time now)
@@ -115,7 +34,7 @@ void slc_gateway_client_init(struct slc_gateway_client *g, const struct slc_gate
     g->answer_timeout = config->answer_timeout > 0 ? config->answer_timeout : ANSWER_TIMEOUT;
     g->state = STATE_OPENING;
     g->pending = PENDING_CONNECT;
-    g->deadline = after(now, OPEN_TIMEOUT);
+    g->deadline = slc_gateway_after(now, OPEN_TIMEOUT);
     g->claim_deadline = SLC_NEVER;
 }
 
@@ -157,8 +76,7 @@ static void end_connection(struct slc_gateway_client *g, bool open)
     slc_wipe(g->payload, sizeof g->payload);
 }
 
-/* Gives up for good; the error's text is set. */
-static void give_up(struct slc_gateway_client *g, bool open)
+void slc_gateway_give_up(struct slc_gateway_client *g, bool open)
 {
     end_connection(g, open);
     g->state = STATE_FAILED;
@@ -166,198 +84,30 @@ static void give_up(struct slc_gateway_client *g, bool open)
     g->pending |= PENDING_FAILED;
 }
 
-/* This connection is over, the next one may do better; the error's text is set. */
-static void lose(struct slc_gateway_client *g, bool open, slc_time now)
+void slc_gateway_lose(struct slc_gateway_client *g, bool open, slc_time now)
 {
-    if (g->ready && now >= g->ready_since && now - g->ready_since >= STABLE_AFTER) g->pauses = 0;
+    if (g->used && now >= g->ready_since && now - g->ready_since >= STABLE_AFTER) g->pauses = 0;
     end_connection(g, open);
     if (g->limit > 0 && g->failures >= g->limit) {
         struct slc_error last = g->error;
         (void)slc_fail(&g->error, last.status, "no session with the gateway after %u attempts to reconnect; last: %s",
                        g->failures, last.text);
-        give_up(g, open);
+        slc_gateway_give_up(g, open);
         return;
     }
     g->failures++;
     g->pending |= PENDING_LOST;
     g->state = STATE_PAUSE;
-    g->deadline = after(now, pause_length(g));
+    g->deadline = slc_gateway_after(now, pause_length(g));
     g->pauses++;
 }
 
-static void lose_unexpected(struct slc_gateway_client *g, const struct slc_message *message, const char *waiting_for,
-                            slc_time now)
-{
-    char said[WORDS_MAX];
-    if (message != NULL && message->kind == SLC_MESSAGE_ERROR) {
-        (void)slc_fail(&g->error, SLC_REFUSED, "gateway refused %s: %s", waiting_for,
-                       slc_message_words(message->text, said, sizeof said));
-    } else {
-        (void)slc_fail(&g->error, SLC_MALFORMED, "gateway sent something else than the answer to %s", waiting_for);
-    }
-    lose(g, true, now);
-}
-
-/* ---- registration ---- */
-
-static void begin_registration(struct slc_gateway_client *g, slc_time now)
-{
-    uint8_t secret[SLC_KEY_BYTES];
-    uint8_t salt[SLC_HANDSHAKE_SALT_BYTES];
-    slc_random_bytes(g->random, secret, sizeof secret);
-    slc_random_bytes(g->random, salt, sizeof salt);
-    slc_handshake_init(&g->handshake, &g->keys->identity, secret, salt, g->payload);
-    slc_wipe(secret, sizeof secret);
-    g->payload_len = SLC_HANDSHAKE_INIT_BYTES;
-    g->pending |= PENDING_PAYLOAD;
-    g->state = STATE_ANSWER;
-    g->deadline = after(now, HANDSHAKE_TIMEOUT);
-}
-
-static const char *handshake_reason(enum slc_status status)
-{
-    switch (status) {
-    case SLC_BAD_MAC:
-        return "failed to either encrypt or decrypt provided message";
-    case SLC_BAD_SIGNATURE:
-        return "received invalid signature";
-    case SLC_MALFORMED:
-        return "received response was malformed:";
-    case SLC_REFUSED:
-        return "sent request was malformed";
-    case SLC_TIMEOUT:
-        return "timed out while waiting for the other side";
-    case SLC_UNSUPPORTED:
-        return "the gateway requests protocol version that's not supported by this client";
-    default:
-        return "the handshake failed";
-    }
-}
-
-static void complain(struct slc_gateway_client *g, const char *text, const char *detail)
-{
-    (void)snprintf(g->complaint, sizeof g->complaint, "%s%s", text, detail);
-    g->pending |= PENDING_HANDSHAKE_ERROR;
-}
-
-static void handshake_failed(struct slc_gateway_client *g, enum slc_status reason, slc_time now)
-{
-    complain(g, handshake_reason(reason), "");
-    if (reason == SLC_BAD_SIGNATURE) {
-        (void)slc_fail(&g->error, reason,
-                       "registration: the signature is not that of the gateway in the topology; either the address "
-                       "leads to another gateway, or somebody sits between");
-        give_up(g, true);
-        return;
-    }
-    (void)slc_fail(&g->error, reason, "registration: %s", handshake_reason(reason));
-    lose(g, true, now);
-}
-
-static void read_answer(struct slc_gateway_client *g, const struct slc_message *message, slc_time now)
-{
-    uint8_t nonce[SLC_SEAL_NONCE_BYTES];
-    if (message->version > SLC_GATEWAY_VERSION) {
-        char detail[80];
-        (void)snprintf(detail, sizeof detail, ". it wants to use v%u whilst we only understand up to v%d",
-                       message->version, SLC_GATEWAY_VERSION);
-        complain(g, handshake_reason(SLC_UNSUPPORTED), detail);
-        (void)slc_fail(&g->error, SLC_UNSUPPORTED,
-                       "gateway registers with protocol version %u only, and we speak %d to %d: choose another gateway",
-                       message->version, SLC_GATEWAY_VERSION_OLDEST, SLC_GATEWAY_VERSION);
-        give_up(g, true);
-        return;
-    }
-    slc_random_bytes(g->random, nonce, sizeof nonce);
-    enum slc_status status =
-        slc_handshake_prove(&g->handshake, message->data, g->gateway, &g->keys->identity, nonce, g->payload);
-    if (status != SLC_OK) {
-        handshake_failed(g, status, now);
-        return;
-    }
-    g->version = message->version;
-    g->payload_len = SLC_HANDSHAKE_PROOF_BYTES;
-    g->pending |= PENDING_PAYLOAD;
-    g->state = STATE_ACCEPTANCE;
-    g->deadline = after(now, HANDSHAKE_TIMEOUT);
-}
-
-static void read_acceptance(struct slc_gateway_client *g, const struct slc_message *message, slc_time now)
-{
-    if (message->data.len != 1) {
-        handshake_failed(g, SLC_MALFORMED, now);
-        return;
-    }
-    if (message->data.data[0] != SLC_HANDSHAKE_ACCEPTED) {
-        handshake_failed(g, SLC_REFUSED, now);
-        return;
-    }
-    memcpy(g->key, g->handshake.shared_key, sizeof g->key);
-    slc_wipe(&g->handshake, sizeof g->handshake);
-    g->has_key = true;
-    g->refusals = 0;
-    g->pending |= PENDING_REGISTERED;
-    g->state = STATE_REGISTER;
-    g->deadline = after(now, g->answer_timeout);
-}
-
-/* What is neither handshakePayload nor handshakeError is skipped, as the reference does. */
-static void handshake_text(struct slc_gateway_client *g, struct slc_bytes text, slc_time now)
-{
-    struct slc_message message;
-    char said[WORDS_MAX];
-    if (slc_message_parse(text, SLC_MESSAGES_HANDSHAKE, &message) == SLC_OK) {
-        if (message.kind == SLC_MESSAGE_HANDSHAKE_ERROR) {
-            (void)slc_fail(&g->error, SLC_REFUSED, "gateway refused to register us: %s",
-                           slc_message_words(message.text, said, sizeof said));
-            complain(g, "error on the remote: ", said);
-            lose(g, true, now);
-        } else if (g->state == STATE_ANSWER) {
-            read_answer(g, &message, now);
-        } else {
-            read_acceptance(g, &message, now);
-        }
-    } else if (slc_message_parse(text, SLC_MESSAGES_RESPONSE, &message) == SLC_OK &&
-               message.kind == SLC_MESSAGE_ERROR) {
-        lose_unexpected(g, &message, "to register us", now);
-    }
-}
-
-/* ---- authentication ---- */
-
-static void begin_authentication(struct slc_gateway_client *g, slc_time now, uint64_t unix_now)
-{
-    if (unix_now <= g->timestamp && g->timestamp - unix_now > CLOCK_LAG_MAX) {
-        /* The clock was set back. A registration needs no stamp, and this connection is authenticated by it. */
-        begin_registration(g, now);
-        return;
-    }
-    if (unix_now <= g->timestamp) {
-        g->state = STATE_CLOCK;
-        g->deadline = after(now, CLOCK_POLL);
-        return;
-    }
-    g->next_stamp = unix_now;
-    g->timestamp = unix_now;
-    if (g->version < SLC_GATEWAY_VERSION_OLDEST) g->version = SLC_GATEWAY_VERSION_OLDEST;
-    g->pending |= PENDING_AUTH;
-    g->state = STATE_AUTH;
-    g->deadline = after(now, g->answer_timeout);
-}
-
-static void begin_session(struct slc_gateway_client *g, slc_time now, uint64_t unix_now)
-{
-    if (g->has_key) {
-        begin_authentication(g, now, unix_now);
-    } else {
-        begin_registration(g, now);
-    }
-}
+/* ---- bandwidth ---- */
 
 static void claim(struct slc_gateway_client *g, slc_time now)
 {
     g->claiming = true;
-    g->claim_deadline = after(now, g->answer_timeout);
+    g->claim_deadline = slc_gateway_after(now, g->answer_timeout);
     g->pending |= PENDING_CLAIM;
 }
 
@@ -372,7 +122,7 @@ static void become_ready(struct slc_gateway_client *g, slc_time now)
     g->pending |= PENDING_READY;
 }
 
-static void authenticated(struct slc_gateway_client *g, int64_t bandwidth, slc_time now)
+void slc_gateway_authenticated(struct slc_gateway_client *g, int64_t bandwidth, slc_time now)
 {
     g->state = STATE_OPEN;
     g->deadline = SLC_NEVER;
@@ -384,57 +134,6 @@ static void authenticated(struct slc_gateway_client *g, int64_t bandwidth, slc_t
         become_ready(g, now);
     }
 }
-
-/* Whether a refusal says that the gateway has no key of ours: the reference's words, and ours. */
-static bool says_not_registered(struct slc_bytes text)
-{
-    static const char WORDS[] = "not registered";
-    return text.len > 0 && memmem(text.data, text.len, WORDS, sizeof WORDS - 1) != NULL;
-}
-
-static void read_auth_answer(struct slc_gateway_client *g, const struct slc_message *message, slc_time now)
-{
-    bool accepted = message->kind == SLC_MESSAGE_AUTHENTICATED && message->status;
-    if (accepted && message->version > SLC_GATEWAY_VERSION) {
-        (void)slc_fail(&g->error, SLC_UNSUPPORTED,
-                       "gateway authenticates with protocol version %u only, and we speak %d to %d: choose another one",
-                       message->version, SLC_GATEWAY_VERSION_OLDEST, SLC_GATEWAY_VERSION);
-        give_up(g, true);
-        return;
-    }
-    if (accepted) {
-        g->version = message->version;
-        authenticated(g, message->bandwidth, now);
-        return;
-    }
-    if (message->kind == SLC_MESSAGE_ERROR || message->kind == SLC_MESSAGE_AUTHENTICATED) {
-        g->refusals++;
-        g->version = 0;
-        /* Error texts are free: when the words are others, two refusals in a row say the same. */
-        if (says_not_registered(message->text) || g->refusals >= AUTH_REFUSALS) g->has_key = false;
-    }
-    lose_unexpected(g, message, "our authentication", now);
-}
-
-static void read_version(struct slc_gateway_client *g, const struct slc_message *message, slc_time now,
-                         uint64_t unix_now)
-{
-    if (message->kind != SLC_MESSAGE_SUPPORTED_PROTOCOL_ANSWER) {
-        lose_unexpected(g, message, "our question for its version", now);
-        return;
-    }
-    if (message->version < SLC_GATEWAY_VERSION_OLDEST) {
-        (void)slc_fail(&g->error, SLC_UNSUPPORTED,
-                       "gateway speaks protocol version %u, and we speak %d to %d: choose another gateway",
-                       message->version, SLC_GATEWAY_VERSION_OLDEST, SLC_GATEWAY_VERSION);
-        give_up(g, true);
-        return;
-    }
-    g->version = message->version > SLC_GATEWAY_VERSION ? SLC_GATEWAY_VERSION : message->version;
-    begin_session(g, now, unix_now);
-}
-
-/* ---- the open session ---- */
 
 static void read_balance(struct slc_gateway_client *g, int64_t balance, slc_time now)
 {
@@ -450,7 +149,7 @@ static void read_claim_answer(struct slc_gateway_client *g, int64_t balance, slc
     g->told = balance;
     g->sent = 0;
     /* A claim that did not help is repeated, but not at the pace of the line. */
-    g->claim_deadline = balance < LOW_BANDWIDTH ? after(now, CLAIM_PAUSE) : SLC_NEVER;
+    g->claim_deadline = balance < LOW_BANDWIDTH ? slc_gateway_after(now, CLAIM_PAUSE) : SLC_NEVER;
     if (balance > 0) become_ready(g, now);
 }
 
@@ -473,11 +172,11 @@ static void read_error(struct slc_gateway_client *g, const struct slc_message *m
         (void)slc_fail(&g->error, SLC_REFUSED,
                        "gateway gives no free bandwidth (%s): it wants zk-nym credentials; choose another gateway",
                        said);
-        give_up(g, true);
+        slc_gateway_give_up(g, true);
         return;
     }
     (void)slc_fail(&g->error, SLC_REFUSED, "gateway reported an error: %s", said);
-    lose(g, true, now);
+    slc_gateway_lose(g, true, now);
 }
 
 static void open_text(struct slc_gateway_client *g, const struct slc_message *message, slc_time now)
@@ -508,30 +207,13 @@ static void session_text(struct slc_gateway_client *g, struct slc_bytes text, sl
     if (status == SLC_UNSUPPORTED) return; /* of a later version; it can be no answer to what we ask */
     if (status != SLC_OK) {
         (void)slc_fail(&g->error, status, "gateway sent text that is no message: %s", slc_status_text(status));
-        lose(g, true, now);
+        slc_gateway_lose(g, true, now);
         return;
     }
-    if (message.kind == SLC_MESSAGE_SENT && g->state != STATE_OPEN) return; /* never an answer (section 8.3) */
-    switch (g->state) {
-    case STATE_VERSION:
-        read_version(g, &message, now, unix_now);
-        return;
-    case STATE_REGISTER:
-        if (message.kind == SLC_MESSAGE_REGISTERED && message.status) {
-            authenticated(g, 0, now);
-        } else {
-            lose_unexpected(g, &message, "our registration", now);
-        }
-        return;
-    case STATE_AUTH:
-        read_auth_answer(g, &message, now);
-        return;
-    case STATE_CLOCK:
-        lose_unexpected(g, &message, "nothing", now);
-        return;
-    default:
+    if (g->state == STATE_OPEN) {
         open_text(g, &message, now);
-        return;
+    } else {
+        slc_gateway_login_response(g, &message, now, unix_now);
     }
 }
 
@@ -542,12 +224,12 @@ void slc_gateway_client_opened(struct slc_gateway_client *g, slc_time now, uint6
     if (g->state != STATE_OPENING) return;
     g->pending &= ~(uint32_t)PENDING_CONNECT;
     if (g->version != 0) {
-        begin_session(g, now, unix_now);
+        slc_gateway_log_in(g, now, unix_now);
         return;
     }
     g->pending |= PENDING_VERSION;
     g->state = STATE_VERSION;
-    g->deadline = after(now, g->answer_timeout);
+    g->deadline = slc_gateway_after(now, g->answer_timeout);
 }
 
 void slc_gateway_client_text(struct slc_gateway_client *g, struct slc_bytes text, slc_time now, uint64_t unix_now)
@@ -559,7 +241,7 @@ void slc_gateway_client_text(struct slc_gateway_client *g, struct slc_bytes text
         return;
     case STATE_ANSWER:
     case STATE_ACCEPTANCE:
-        handshake_text(g, text, now);
+        slc_gateway_handshake_text(g, text, now);
         return;
     default:
         session_text(g, text, now, unix_now);
@@ -573,22 +255,22 @@ void slc_gateway_client_closed(struct slc_gateway_client *g, enum slc_status why
     const char *what = g->state == STATE_OPENING ? "could not connect to the gateway" : "gateway closed the connection";
     (void)slc_fail(&g->error, why == SLC_OK ? SLC_CLOSED : why, "%s: %s", what,
                    slc_status_text(why == SLC_OK ? SLC_CLOSED : why));
-    lose(g, false, now);
+    slc_gateway_lose(g, false, now);
 }
 
 static void timed_out(struct slc_gateway_client *g, const char *what, slc_time now)
 {
     if (g->state == STATE_ANSWER || g->state == STATE_ACCEPTANCE) {
-        handshake_failed(g, SLC_TIMEOUT, now);
+        slc_gateway_handshake_failed(g, SLC_TIMEOUT, now);
         return;
     }
     (void)slc_fail(&g->error, SLC_TIMEOUT, "gateway did not answer %s in time", what);
-    lose(g, true, now);
+    slc_gateway_lose(g, true, now);
 }
 
 static void tick_claim(struct slc_gateway_client *g, slc_time now)
 {
-    if (g->claim_deadline == 0) g->claim_deadline = after(now, g->answer_timeout);
+    if (g->claim_deadline == 0) g->claim_deadline = slc_gateway_after(now, g->answer_timeout);
     if (now < g->claim_deadline) return;
     if (g->claiming) {
         timed_out(g, "our bandwidth claim", now);
@@ -608,10 +290,10 @@ void slc_gateway_client_tick(struct slc_gateway_client *g, slc_time now, uint64_
     case STATE_PAUSE:
         g->state = STATE_OPENING;
         g->pending |= PENDING_CONNECT;
-        g->deadline = after(now, OPEN_TIMEOUT);
+        g->deadline = slc_gateway_after(now, OPEN_TIMEOUT);
         return;
     case STATE_CLOCK:
-        begin_authentication(g, now, unix_now);
+        slc_gateway_authenticate(g, now, unix_now);
         return;
     case STATE_OPENING:
         timed_out(g, "our connection", now);
@@ -643,21 +325,6 @@ void slc_gateway_client_forget(struct slc_gateway_client *g)
 }
 
 /* ---- what to do ---- */
-
-static void write_authentication(struct slc_gateway_client *g, struct slc_writer *out)
-{
-    struct slc_authentication a = {.version = g->version, .timestamp = g->next_stamp};
-    slc_random_bytes(g->random, a.nonce, sizeof a.nonce);
-    slc_authentication_make(&a, &g->keys->identity, g->key);
-    slc_message_write(&(struct slc_message){.kind = SLC_MESSAGE_AUTHENTICATE_V2,
-                                            .version = a.version,
-                                            .identity = slc_bytes(a.identity, sizeof a.identity),
-                                            .data = slc_bytes(a.ciphertext, sizeof a.ciphertext),
-                                            .nonce = slc_bytes(a.nonce, sizeof a.nonce),
-                                            .timestamp = a.timestamp,
-                                            .signature = slc_bytes(a.signature, sizeof a.signature)},
-                      out);
-}
 
 static void write_forget(struct slc_gateway_client *g, struct slc_writer *out)
 {
@@ -692,7 +359,7 @@ static void write_pending(struct slc_gateway_client *g, uint32_t what, struct sl
                           out);
         return;
     case PENDING_AUTH:
-        write_authentication(g, out);
+        slc_gateway_write_authentication(g, out);
         return;
     default:
         slc_message_write(&(struct slc_message){.kind = SLC_MESSAGE_CLAIM_TESTNET_BANDWIDTH}, out);

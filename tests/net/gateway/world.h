@@ -110,7 +110,8 @@ static inline void world_free(struct world *w)
 
 static inline void world_push(struct world_queue *q, struct slc_bytes text)
 {
-    if (q->count == WORLD_QUEUE || text.len == 0 || text.len > SLC_GATEWAY_TEXT_MAX) abort();
+    if (text.len == 0 || text.len > SLC_GATEWAY_TEXT_MAX) abort();
+    if (q->count == WORLD_QUEUE) return; /* lost; only a test that never delivers comes here */
     struct world_text *slot = &q->text[(q->first + q->count++) % WORLD_QUEUE];
     memcpy(slot->data, text.data, text.len);
     slot->len = text.len;
