@@ -159,6 +159,7 @@ CURVE_INLINE fe_wide fold(const lane c[2 * FIELD_LIMBS])
 {
     lane k = lane_all(608);
     fe_wide r = {{c[0], c[1], c[2], c[3], c[4]}};
+#pragma GCC unroll 4
     for (int i = 0; i < FIELD_LIMBS - 1; i++) {
         lane column = c[FIELD_LIMBS + i];
         r.v[i] = low(r.v[i], k, column);
