@@ -66,7 +66,7 @@ static bool parse_number(const char *text, uint64_t *number)
     return errno == 0 && *end == 0;
 }
 
-static bool parse_share(const char *text, double *share)
+bool slc_parse_share(const char *text, double *share)
 {
     char *end;
     if (!isdigit((unsigned char)text[0])) return false;
@@ -153,7 +153,7 @@ static bool set_value(const struct slc_option *o, const char *text, bool *range)
         *(const char **)o->target = text;
         return true;
     case SLC_OPTION_SHARE:
-        return parse_share(text, o->target);
+        return slc_parse_share(text, o->target);
     case SLC_OPTION_RATE:
         return slc_parse_rate(text, o->target);
     case SLC_OPTION_CHOICE:

@@ -61,6 +61,7 @@ int slc_options_parse(int argc, char **argv, const char *summary, const struct s
 bool slc_parse_duration(const char *text, uint64_t *ns);
 bool slc_parse_bytes(const char *text, uint64_t *bytes);
 bool slc_parse_rate(const char *text, double *per_second);
+bool slc_parse_share(const char *text, double *share);
 
 /* "1.635 s", "12.3 ms", "840 us": a duration for people; `text` has 32 bytes. Returns text. */
 const char *slc_duration_text(uint64_t ns, char text[32]);

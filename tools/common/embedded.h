@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SLUICE_EMBEDDED_H
+#define SLUICE_EMBEDDED_H
+
+#include "crypto/base/bytes.h"
+
+/* Files that the build puts into the program (tools/CMakeLists.txt, `sluice_embed`). Read-only; any thread. */
+
+/* tools/localnet/status.html */
+struct slc_bytes slc_embedded_status_page(void);
+
+#endif
