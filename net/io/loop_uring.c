@@ -82,13 +82,16 @@ static void attend_later(struct slc_loop *loop, struct loop_conn *c)
     u->attend_tail = index;
 }
 
-/* The ring becomes the calling thread's. liburing 2.3 declares a function for it, but its library lacks it. */
+/*
+ * The ring becomes the calling thread's. liburing 2.3 declares a function for it, but its library lacks it. The ring's
+ * descriptor is not registered: that would save little, and it is a number in the thread's own table, so that freeing
+ * the loop in another thread would hit whichever ring has that number there.
+ */
 static bool enable(struct uring_state *u)
 {
     if (u->enabled) return true;
     if (syscall(SYS_io_uring_register, u->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0) != 0) return false;
     u->enabled = true;
-    (void)io_uring_register_ring_fd(&u->ring);
     return true;
 }
 
@@ -389,8 +392,10 @@ static void uring_turn(struct slc_loop *loop, slc_time timeout)
 
 /* ---- life ---- */
 
-/* Until no operation can touch memory of ours or of the caller. Another thread than the ring's cannot do it: there the
- * kernel's own cancellation at the end of the ring must do. */
+/*
+ * Until no operation can touch memory of ours or of the caller. Another thread than the ring's may not submit (EEXIST)
+ * and need not: the kernel cancels a thread's operations when it exits, and the rest with the ring.
+ */
 static void quiesce(struct uring_state *u)
 {
     for (unsigned tries = 0; u->in_flight > 0 && tries < 100; tries++) {

@@ -552,12 +552,15 @@ static void *run_elsewhere(void *argument)
     return rig;
 }
 
-static void a_loop_may_be_made_and_freed_by_another_thread_than_its_own(void **state)
+static void a_loop_may_be_made_and_freed_by_a_thread_that_has_its_own(void **state)
 {
-    struct rig *rig = rig_of(state, 4);
-    struct slc_address at = rig_listen(rig, NULL, RIG_ECHO);
-    rig->log[0].conn = rig_connect(rig, &at, NULL, NULL, SLC_SECOND);
-    slc_conn conn = rig->log[0].conn;
+    struct rig *mine = rig_of(state, 4), *rig = rig_of(state, 4);
+    struct slc_address here = rig_listen(mine, NULL, RIG_ECHO), at = rig_listen(rig, NULL, RIG_ECHO);
+    slc_conn my_conn = rig_connect(mine, &here, NULL, NULL, SLC_SECOND);
+    RIG_UNTIL(mine, rig_count(mine, SLC_LOOP_CONNECTED) == 1);
+
+    slc_conn conn = rig_connect(rig, &at, NULL, NULL, SLC_SECOND);
+    rig->log[0].conn = conn;
     pthread_t thread;
     void *done = NULL;
     assert_int_equal(pthread_create(&thread, NULL, run_elsewhere, rig), 0);
@@ -565,6 +568,11 @@ static void a_loop_may_be_made_and_freed_by_another_thread_than_its_own(void **s
     assert_ptr_equal(done, rig);
     assert_int_equal(rig->got[rig_slot(conn)].len, 1);
     rig_free(rig);
+
+    uint8_t byte = 'm';
+    assert_int_equal(slc_loop_send(mine->loop, my_conn, &byte, 1, 0), SLC_OK);
+    RIG_UNTIL(mine, mine->got[rig_slot(my_conn)].len == 1);
+    rig_free(mine);
 }
 
 int main(void)
@@ -592,7 +600,7 @@ int main(void)
         RIG_BOTH(a_short_wait_is_as_long_as_asked),
         RIG_BOTH(no_wake_from_another_thread_is_lost),
         RIG_BOTH(a_wake_before_the_wait_costs_no_system_call_and_is_kept),
-        RIG_BOTH(a_loop_may_be_made_and_freed_by_another_thread_than_its_own),
+        RIG_BOTH(a_loop_may_be_made_and_freed_by_a_thread_that_has_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
