@@ -68,11 +68,12 @@ static inline char *test_skimmed(uint32_t id, bool gateway)
     return text;
 }
 
+enum { TEST_TEXT_MAX = 16384 };
+
 static inline char *test_list(const uint32_t *ids, size_t count, bool gateways, unsigned total, unsigned page)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
+    char *text = calloc(1, TEST_TEXT_MAX);
+    FILE *out = text != NULL ? fmemopen(text, TEST_TEXT_MAX, "w") : NULL;
     assert_non_null(out);
     (void)fprintf(out,
                   "{\"metadata\":{\"status\":null,\"absolute_epoch_id\":100,\"rotation_id\":4,\"refreshed_at\":"
@@ -85,7 +86,7 @@ static inline char *test_list(const uint32_t *ids, size_t count, bool gateways, 
         free(node);
     }
     (void)fprintf(out, "]}}");
-    (void)fclose(out);
+    assert_int_equal(fclose(out), 0);
     return text;
 }
 
@@ -113,9 +114,8 @@ static inline char *test_entry_gateways(void)
 /* The topology file of the same network (chapter 6, section 3.6). */
 static inline char *test_file(void)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
+    char *text = calloc(1, TEST_TEXT_MAX);
+    FILE *out = text != NULL ? fmemopen(text, TEST_TEXT_MAX, "w") : NULL;
     assert_non_null(out);
     (void)fprintf(out, "{\"metadata\":{\"key_rotation_id\":4,\"absolute_epoch_id\":100,\"refreshed_at\":"
                        "\"2026-06-01T00:00:00Z\"},\n \"rewarded_set\":" TEST_REWARDED_SET ",\n \"node_details\":{");
@@ -139,7 +139,7 @@ static inline char *test_file(void)
             id < 4 ? "true" : "false", id < 4 ? "false" : "true", id < 4 ? "false" : "true");
     }
     (void)fprintf(out, "\n }}\n");
-    (void)fclose(out);
+    assert_int_equal(fclose(out), 0);
     return text;
 }
 

@@ -38,7 +38,8 @@ static struct slc_topology *must_parse(enum which document, const char *path, co
 {
     struct slc_topology *topology;
     struct slc_error error = {.status = SLC_OK};
-    if (parse_one(document, path, value, &topology, &error) != SLC_OK) fail_msg("%s: %s", path, error.text);
+    if (parse_one(document, path, value, &topology, &error) != SLC_OK)
+        fail_msg("%s: %s", path != NULL ? path : "unchanged", error.text);
     assert_non_null(topology);
     return topology;
 }
