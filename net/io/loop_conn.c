@@ -19,7 +19,7 @@ slc_time loop_now(void)
 enum slc_status loop_table_new(struct slc_loop *loop, size_t max_connections)
 {
     loop->max_connections = max_connections;
-    loop->conn_slots = max_connections + LOOP_LISTENERS_MAX;
+    loop->conn_slots = max_connections + LOOP_SURPLUS + LOOP_LISTENERS_MAX;
     loop->conns = calloc(loop->conn_slots, sizeof *loop->conns);
     loop->heap = calloc(loop->conn_slots, sizeof *loop->heap);
     if (loop->conns == NULL || loop->heap == NULL) return SLC_NO_MEMORY;
@@ -62,7 +62,7 @@ struct loop_conn *loop_find(struct slc_loop *loop, slc_conn id)
 struct loop_conn *loop_conn_take(struct slc_loop *loop, bool listener)
 {
     size_t *count = listener ? &loop->listeners : &loop->open;
-    if (*count >= (listener ? LOOP_LISTENERS_MAX : loop->max_connections)) return NULL;
+    if (*count >= (listener ? LOOP_LISTENERS_MAX : loop->max_connections + LOOP_SURPLUS)) return NULL;
     uint32_t index = loop->free_conn;
     struct loop_conn *c = &loop->conns[index];
     loop->free_conn = c->next;
@@ -375,7 +375,8 @@ static void refuse(int fd)
 
 void loop_accepted(struct slc_loop *loop, struct loop_conn *listener, int fd, const union socket_address *peer)
 {
-    struct loop_conn *c = loop_has_room(loop, listener) ? loop_conn_take(loop, false) : NULL;
+    (void)loop_has_room(loop, listener);
+    struct loop_conn *c = loop_conn_take(loop, false);
     if (c == NULL) {
         refuse(fd);
         return;

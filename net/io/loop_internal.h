@@ -19,16 +19,17 @@
  */
 
 enum {
-    LOOP_SEND_BOUND = 4 << 20,  /* bytes queued on one connection before SLC_FULL                           */
-    LOOP_SEND_ITEMS = 4096,     /* buffers queued on one connection before SLC_FULL                         */
-    LOOP_ITEMS_PER_CONN = 32,   /* what the pool holds for each connection; all share it                    */
-    LOOP_ITEMS_SHARED = 8192,   /* and what it holds besides: two connections at their bound                */
-    LOOP_EVENTS_PER_CONN = 4,   /* accepted or connected, resumed data, end, closed                         */
-    LOOP_LISTENERS_MAX = 16,    /* slots of the table beyond max_connections                                */
-    LOOP_DATA_ITEMS = 512,      /* received buffers that may wait for the caller                            */
-    LOOP_GATHER = 64,           /* buffers of one connection in one send call                               */
-    LOOP_PLAIN_ARENA = 1 << 18, /* decrypted bytes handed out by one slc_loop_wait()                        */
-    LOOP_BACKLOG = 4096,        /* listen(); the kernel caps it at net.core.somaxconn                       */
+    LOOP_SEND_BOUND = 4 << 20,         /* bytes queued on one connection before SLC_FULL                           */
+    LOOP_SEND_ITEMS = 4096,            /* buffers queued on one connection before SLC_FULL                         */
+    LOOP_ITEMS_PER_CONN = 32,          /* what the pool holds for each connection; all share it                    */
+    LOOP_ITEMS_SHARED = 8192,          /* and what it holds besides: two connections at their bound                */
+    LOOP_EVENTS_PER_CONN = 4,          /* accepted or connected, resumed data, end, closed                         */
+    LOOP_LISTENERS_MAX = 16,           /* slots of the table beyond max_connections                                */
+    LOOP_SURPLUS = LOOP_LISTENERS_MAX, /* accepts in flight, one for each listener, while connects fill the table */
+    LOOP_DATA_ITEMS = 512,             /* received buffers that may wait for the caller                            */
+    LOOP_GATHER = 64,                  /* buffers of one connection in one send call                               */
+    LOOP_PLAIN_ARENA = 1 << 18,        /* decrypted bytes handed out by one slc_loop_wait()                        */
+    LOOP_BACKLOG = 4096,               /* listen(); the kernel caps it at net.core.somaxconn                       */
 };
 
 #define LOOP_NONE           UINT32_MAX
@@ -189,7 +190,7 @@ enum slc_status loop_table_new(struct slc_loop *loop, size_t max_connections);
 void loop_table_free(struct slc_loop *loop);
 /* The connection or listener of an id; NULL for a stale one. */
 struct loop_conn *loop_find(struct slc_loop *loop, slc_conn id);
-/* A free slot, generation set, or NULL. Counted as listener or connection. */
+/* A free slot, generation set, or NULL (beyond the surplus). Counted as listener or connection. */
 struct loop_conn *loop_conn_take(struct slc_loop *loop, bool listener);
 void loop_conn_give(struct slc_loop *loop, struct loop_conn *c);
 

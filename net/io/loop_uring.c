@@ -131,7 +131,7 @@ static void launch(struct slc_loop *loop, struct loop_conn *c, struct io_uring_s
 /* As many as a whole backlog may come from a multishot accept at once, so it is for a table with room for them. */
 static bool room_for_backlog(const struct slc_loop *loop)
 {
-    return loop->max_connections - loop->open > LOOP_BACKLOG;
+    return loop->open + LOOP_BACKLOG < loop->max_connections;
 }
 
 static void prepare_receive(struct slc_loop *loop, struct loop_conn *c, struct io_uring_sqe *sqe)
