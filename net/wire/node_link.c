@@ -141,7 +141,7 @@ static bool failed(struct slc_node_link *link, struct slc_node_link_event *event
 static enum slc_status next_packet(struct slc_node_link *link, struct slc_node_link_event *event)
 {
     uint8_t *bytes;
-    struct slc_node_frame frame;
+    struct slc_node_frame frame = {0};
     enum slc_status status = SLC_AGAIN;
     for (size_t want = 3; status == SLC_AGAIN && want <= SLC_NODE_FRAME_HEAD_MAX; want++) {
         status = peek_frame(link, want, &bytes);

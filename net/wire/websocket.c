@@ -384,7 +384,7 @@ static bool took_data(const struct call *call, const struct frame *frame)
 static bool next_message(struct call *call)
 {
     for (;;) {
-        struct frame frame;
+        struct frame frame = {0};
         const char *reason = "a frame is longer than a buffer";
         enum slc_status status = next_frame(call->ws, &frame, &reason);
         if (status == SLC_AGAIN) return false;

@@ -340,6 +340,9 @@ static void packets_given_together_share_data_frames_of_bounded_length(void **st
 
     packets[0].packet = slc_vec_linear(1, 2, SLC_LARGEST_PACKET_BYTES);
     w.len = 0;
+    w.cap = SLC_NODE_LINK_ONE_MAX - 1;
+    assert_int_equal(slc_node_link_send(&connector.link, packets, MANY, &w, &sent), SLC_OK);
+    assert_int_equal(sent, 0);
     w.cap = SLC_NODE_LINK_ONE_MAX;
     assert_int_equal(slc_node_link_send(&connector.link, packets, MANY, &w, &sent), SLC_OK);
     assert_int_equal(sent, 1);
