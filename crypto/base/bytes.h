@@ -37,7 +37,8 @@ struct slc_reader {
 
 static inline struct slc_reader slc_reader(struct slc_bytes bytes)
 {
-    return (struct slc_reader){bytes.data, bytes.data + bytes.len, false};
+    /* Nothing is added to NULL, which an empty view may be. */
+    return (struct slc_reader){bytes.data, bytes.len == 0 ? bytes.data : bytes.data + bytes.len, false};
 }
 
 static inline size_t slc_reader_left(const struct slc_reader *r)

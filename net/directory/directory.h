@@ -76,7 +76,7 @@ struct slc_network {
     int64_t epoch_start; /* unix seconds, also `refreshed_at` */
     const struct slc_node *nodes;
     const uint8_t *layer;                      /* per node: 1..3 a mixnode's layer, 0 a gateway       */
-    const uint8_t (*noise_key)[SLC_KEY_BYTES]; /* per node, or NULL: no Noise    */
+    const uint8_t (*noise_key)[SLC_KEY_BYTES]; /* per node, zeros: none; NULL: none at all */
     size_t node_count;
 };
 enum slc_document {

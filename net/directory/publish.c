@@ -217,7 +217,8 @@ static void put_skimmed(struct draft *draft, cJSON *object, size_t i)
 static void put_semi_skimmed(struct draft *draft, cJSON *object, size_t i)
 {
     put_skimmed(draft, put_object(draft, object, "basic"), i);
-    if (draft->network->noise_key == NULL) {
+    static const uint8_t none[SLC_KEY_BYTES];
+    if (draft->network->noise_key == NULL || memcmp(draft->network->noise_key[i], none, sizeof none) == 0) {
         put(draft, object, "x25519_noise_versioned_key", cJSON_CreateNull());
         return;
     }
