@@ -50,7 +50,7 @@ SLC_MUST_CHECK enum slc_status slc_rewarded_document_parse(struct slc_rewarded_d
                                                            struct slc_bytes bytes, const char *name,
                                                            struct slc_error *error);
 /* The same from a member of another document (topology file). Failures are kept in `json`. */
-void slc_rewarded_document_read(struct slc_rewarded_document *document, struct slc_json *json, const cJSON *object);
+void slc_rewarded_document_read(struct slc_rewarded_document *document, struct slc_doc *json, const cJSON *object);
 void slc_rewarded_document_free(struct slc_rewarded_document *document);
 
 /* C, D and E to a snapshot. SLC_AGAIN: their epochs, rotations or states disagree. */
@@ -60,9 +60,9 @@ SLC_MUST_CHECK enum slc_status slc_documents_join(const struct slc_rewarded_docu
                                                   struct slc_topology **topology, struct slc_error *error);
 
 /* A literal IP and a port from a document; failures are kept in `json` and name `node`. */
-void slc_document_address(struct slc_json *json, const cJSON *node, const char *ip, uint16_t port,
+void slc_document_address(struct slc_doc *json, const cJSON *node, const char *ip, uint16_t port,
                           struct slc_address *address);
 /* A host name, or nothing; failures are kept in `json`. */
-void slc_document_hostname(struct slc_json *json, const cJSON *entry, char hostname[SLC_HOST_MAX]);
+void slc_document_hostname(struct slc_doc *json, const cJSON *entry, char hostname[SLC_HOST_MAX]);
 
 #endif

@@ -56,7 +56,7 @@ static size_t on_body(char *data, size_t one, size_t len, void *context)
 {
     (void)one;
     struct body *body = context;
-    if (len > (size_t)SLC_JSON_BYTES_MAX - body->len) {
+    if (len > (size_t)SLC_DOC_BYTES_MAX - body->len) {
         body->status = SLC_TOO_LONG;
         return CURL_WRITEFUNC_ERROR;
     }
@@ -96,7 +96,7 @@ static enum slc_status explain(const struct fetcher *fetcher, CURLcode code, con
     const char *reason = fetcher->reason[0] != 0 ? fetcher->reason : curl_easy_strerror(code);
     if (body->status == SLC_TOO_LONG) {
         return slc_fail(fetcher->error, SLC_TOO_LONG, "%s: the answer is longer than %d bytes; is it a nym-api?",
-                        fetcher->url, SLC_JSON_BYTES_MAX);
+                        fetcher->url, SLC_DOC_BYTES_MAX);
     }
     if (body->status != SLC_OK || code == CURLE_OUT_OF_MEMORY) {
         return slc_fail(fetcher->error, SLC_NO_MEMORY, "%s: out of memory", fetcher->url);

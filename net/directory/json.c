@@ -44,7 +44,7 @@ static bool locate(const cJSON *at, const cJSON *wanted, size_t *number, struct 
     return false;
 }
 
-enum slc_status slc_json_fail(struct slc_json *json, const cJSON *node, enum slc_status status, const char *format, ...)
+enum slc_status slc_doc_fail(struct slc_doc *json, const cJSON *node, enum slc_status status, const char *format, ...)
 {
     if (json->status != SLC_OK) return json->status;
     json->status = status;
@@ -58,9 +58,9 @@ enum slc_status slc_json_fail(struct slc_json *json, const cJSON *node, enum slc
     if (node == NULL || json->root == NULL || !locate(json->root, node, &number, &path)) {
         return slc_fail(json->error, status, "%s: %s", json->name, what);
     }
-    struct slc_json_scan scan = {.text = json->text, .len = json->len, .wanted = number};
-    slc_json_scan(&scan);
-    struct slc_json_place place = slc_json_place(json->text, scan.wanted_at);
+    struct slc_doc_scan scan = {.text = json->text, .len = json->len, .wanted = number};
+    slc_doc_scan(&scan);
+    struct slc_doc_place place = slc_doc_place(json->text, scan.wanted_at);
     return slc_fail(json->error, status, "%s:%zu:%zu: %s%s%s", json->name, place.line, place.column, path.text,
                     path.len > 0 ? ": " : "", what);
 }
@@ -72,13 +72,13 @@ static int compare_keys(const void *a, const void *b)
     return strcmp((*(const cJSON *const *)a)->string, (*(const cJSON *const *)b)->string);
 }
 
-static void refuse_duplicate_keys(struct slc_json *json, const cJSON *value)
+static void refuse_duplicate_keys(struct slc_doc *json, const cJSON *value)
 {
-    size_t count = slc_json_count(value);
+    size_t count = slc_doc_count(value);
     if (cJSON_IsObject(value) && count > 1) {
         const cJSON **members = malloc(count * sizeof(const cJSON *));
         if (members == NULL) {
-            (void)slc_json_fail(json, NULL, SLC_NO_MEMORY, "out of memory");
+            (void)slc_doc_fail(json, NULL, SLC_NO_MEMORY, "out of memory");
             return;
         }
         size_t n = 0;
@@ -88,7 +88,7 @@ static void refuse_duplicate_keys(struct slc_json *json, const cJSON *value)
         qsort(members, n, sizeof(const cJSON *), compare_keys);
         for (size_t i = 1; i < n; i++) {
             if (strcmp(members[i - 1]->string, members[i]->string) == 0) {
-                (void)slc_json_fail(json, members[i], SLC_DUPLICATE, "this key stands twice in its object");
+                (void)slc_doc_fail(json, members[i], SLC_DUPLICATE, "this key stands twice in its object");
                 break;
             }
         }
@@ -101,40 +101,40 @@ static void refuse_duplicate_keys(struct slc_json *json, const cJSON *value)
     }
 }
 
-enum slc_status slc_json_open(struct slc_json *json, struct slc_bytes bytes, const char *name, struct slc_error *error)
+enum slc_status slc_doc_open(struct slc_doc *json, struct slc_bytes bytes, const char *name, struct slc_error *error)
 {
-    *json = (struct slc_json){.name = name, .error = error};
+    *json = (struct slc_doc){.name = name, .error = error};
     if (bytes.len == 0) {
-        return slc_json_fail(json, NULL, SLC_TOO_SHORT, "empty, where a JSON document belongs");
+        return slc_doc_fail(json, NULL, SLC_TOO_SHORT, "empty, where a JSON document belongs");
     }
-    if (bytes.len > SLC_JSON_BYTES_MAX) {
-        return slc_json_fail(json, NULL, SLC_TOO_LONG, "%zu bytes; at most %d are read", bytes.len, SLC_JSON_BYTES_MAX);
+    if (bytes.len > SLC_DOC_BYTES_MAX) {
+        return slc_doc_fail(json, NULL, SLC_TOO_LONG, "%zu bytes; at most %d are read", bytes.len, SLC_DOC_BYTES_MAX);
     }
     /* cJSON before 1.7.18 may look one byte past a length it is given; the final 0 is that byte. */
     json->text = malloc(bytes.len + 1);
     if (json->text == NULL) {
-        return slc_json_fail(json, NULL, SLC_NO_MEMORY, "out of memory");
+        return slc_doc_fail(json, NULL, SLC_NO_MEMORY, "out of memory");
     }
     memcpy(json->text, bytes.data, bytes.len);
     json->text[bytes.len] = 0;
     json->len = bytes.len;
 
-    struct slc_json_scan scan = {.text = json->text, .len = json->len, .wanted = SIZE_MAX};
-    slc_json_scan(&scan);
+    struct slc_doc_scan scan = {.text = json->text, .len = json->len, .wanted = SIZE_MAX};
+    slc_doc_scan(&scan);
     if (scan.status != SLC_OK) {
-        struct slc_json_place place = slc_json_place(json->text, scan.at);
+        struct slc_doc_place place = slc_doc_place(json->text, scan.at);
         json->status = scan.status;
         return slc_fail(error, scan.status, "%s:%zu:%zu: %s", name, place.line, place.column, scan.problem);
     }
     json->root = cJSON_ParseWithLength(json->text, json->len + 1);
     if (json->root == NULL) {
-        return slc_json_fail(json, NULL, SLC_NO_MEMORY, "out of memory");
+        return slc_doc_fail(json, NULL, SLC_NO_MEMORY, "out of memory");
     }
     refuse_duplicate_keys(json, json->root);
     return json->status;
 }
 
-void slc_json_close(struct slc_json *json)
+void slc_doc_close(struct slc_doc *json)
 {
     cJSON_Delete(json->root);
     free(json->text);
@@ -144,89 +144,89 @@ void slc_json_close(struct slc_json *json)
 
 /* ---- members ---- */
 
-const cJSON *slc_json_member(struct slc_json *json, const cJSON *object, const char *key, enum slc_json_need need)
+const cJSON *slc_doc_member(struct slc_doc *json, const cJSON *object, const char *key, enum slc_doc_need need)
 {
     if (json->status != SLC_OK || object == NULL) return NULL;
     if (!cJSON_IsObject(object)) {
-        (void)slc_json_fail(json, object, SLC_MALFORMED, "must be an object");
+        (void)slc_doc_fail(json, object, SLC_MALFORMED, "must be an object");
         return NULL;
     }
     const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, key);
     if (member != NULL && !cJSON_IsNull(member)) return member;
-    if (need == SLC_JSON_REQUIRED) {
-        (void)slc_json_fail(json, member != NULL ? member : object, SLC_MALFORMED,
-                            member != NULL ? "%s must not be null" : "%s is missing", key);
+    if (need == SLC_DOC_REQUIRED) {
+        (void)slc_doc_fail(json, member != NULL ? member : object, SLC_MALFORMED,
+                           member != NULL ? "%s must not be null" : "%s is missing", key);
     }
     return NULL;
 }
 
 /* The member when it is of a kind; a failure that names the kind when it is of another. */
-static const cJSON *member_of(struct slc_json *json, const cJSON *object, const char *key, enum slc_json_need need,
+static const cJSON *member_of(struct slc_doc *json, const cJSON *object, const char *key, enum slc_doc_need need,
                               cJSON_bool (*is)(const cJSON *), const char *kind)
 {
-    const cJSON *member = slc_json_member(json, object, key, need);
+    const cJSON *member = slc_doc_member(json, object, key, need);
     if (member != NULL && !is(member)) {
-        (void)slc_json_fail(json, member, SLC_MALFORMED, "must be %s", kind);
+        (void)slc_doc_fail(json, member, SLC_MALFORMED, "must be %s", kind);
         return NULL;
     }
     return member;
 }
 
-const cJSON *slc_json_object(struct slc_json *json, const cJSON *object, const char *key, enum slc_json_need need)
+const cJSON *slc_doc_object(struct slc_doc *json, const cJSON *object, const char *key, enum slc_doc_need need)
 {
     return member_of(json, object, key, need, cJSON_IsObject, "an object");
 }
 
-const cJSON *slc_json_array(struct slc_json *json, const cJSON *object, const char *key, enum slc_json_need need)
+const cJSON *slc_doc_array(struct slc_doc *json, const cJSON *object, const char *key, enum slc_doc_need need)
 {
     return member_of(json, object, key, need, cJSON_IsArray, "an array");
 }
 
-const char *slc_json_text(struct slc_json *json, const cJSON *object, const char *key, enum slc_json_need need)
+const char *slc_doc_text(struct slc_doc *json, const cJSON *object, const char *key, enum slc_doc_need need)
 {
     const cJSON *member = member_of(json, object, key, need, cJSON_IsString, "a string");
     return member != NULL ? member->valuestring : NULL;
 }
 
-bool slc_json_bool(struct slc_json *json, const cJSON *object, const char *key, enum slc_json_need need)
+bool slc_doc_bool(struct slc_doc *json, const cJSON *object, const char *key, enum slc_doc_need need)
 {
     return cJSON_IsTrue(member_of(json, object, key, need, cJSON_IsBool, "true or false"));
 }
 
-uint64_t slc_json_whole(struct slc_json *json, const cJSON *value, uint64_t min, uint64_t max)
+uint64_t slc_doc_whole(struct slc_doc *json, const cJSON *value, uint64_t min, uint64_t max)
 {
     if (json->status != SLC_OK || value == NULL) return 0;
     if (!cJSON_IsNumber(value)) {
-        (void)slc_json_fail(json, value, SLC_MALFORMED, "must be a number");
+        (void)slc_doc_fail(json, value, SLC_MALFORMED, "must be a number");
         return 0;
     }
     /* Compared as doubles first: the conversion of what does not fit is undefined. */
     double number = value->valuedouble;
     if (!(number >= (double)min && number <= (double)max) || (double)(uint64_t)number != number) {
-        (void)slc_json_fail(json, value, SLC_OUT_OF_RANGE, "must be a whole number from %llu to %llu",
-                            (unsigned long long)min, (unsigned long long)max);
+        (void)slc_doc_fail(json, value, SLC_OUT_OF_RANGE, "must be a whole number from %llu to %llu",
+                           (unsigned long long)min, (unsigned long long)max);
         return 0;
     }
     return (uint64_t)number;
 }
 
-uint64_t slc_json_number(struct slc_json *json, const cJSON *object, const char *key, enum slc_json_need need,
-                         uint64_t min, uint64_t max)
+uint64_t slc_doc_number(struct slc_doc *json, const cJSON *object, const char *key, enum slc_doc_need need,
+                        uint64_t min, uint64_t max)
 {
-    return slc_json_whole(json, slc_json_member(json, object, key, need), min, max);
+    return slc_doc_whole(json, slc_doc_member(json, object, key, need), min, max);
 }
 
-uint32_t slc_json_u32(struct slc_json *json, const cJSON *object, const char *key)
+uint32_t slc_doc_u32(struct slc_doc *json, const cJSON *object, const char *key)
 {
-    return (uint32_t)slc_json_number(json, object, key, SLC_JSON_REQUIRED, 0, UINT32_MAX);
+    return (uint32_t)slc_doc_number(json, object, key, SLC_DOC_REQUIRED, 0, UINT32_MAX);
 }
 
-uint16_t slc_json_port(struct slc_json *json, const cJSON *object, const char *key, enum slc_json_need need)
+uint16_t slc_doc_port(struct slc_doc *json, const cJSON *object, const char *key, enum slc_doc_need need)
 {
-    return (uint16_t)slc_json_number(json, object, key, need, 1, UINT16_MAX);
+    return (uint16_t)slc_doc_number(json, object, key, need, 1, UINT16_MAX);
 }
 
-size_t slc_json_count(const cJSON *value)
+size_t slc_doc_count(const cJSON *value)
 {
     size_t count = 0;
     for (const cJSON *child = value != NULL ? value->child : NULL; child != NULL; child = child->next) {

@@ -6,7 +6,7 @@
 
 #include "net/directory/json_internal.h"
 
-static bool fail(struct slc_json_scan *s, enum slc_status status, const char *problem)
+static bool fail(struct slc_doc_scan *s, enum slc_status status, const char *problem)
 {
     s->status = status;
     s->problem = problem;
@@ -14,19 +14,19 @@ static bool fail(struct slc_json_scan *s, enum slc_status status, const char *pr
 }
 
 /* The text ends in 0, which no rule accepts: looking at the next byte needs no bound. */
-static unsigned char next(const struct slc_json_scan *s)
+static unsigned char next(const struct slc_doc_scan *s)
 {
     return (unsigned char)s->text[s->at];
 }
 
-static bool take(struct slc_json_scan *s, char c)
+static bool take(struct slc_doc_scan *s, char c)
 {
     if (s->text[s->at] != c || s->at >= s->len) return false;
     s->at++;
     return true;
 }
 
-static void skip_space(struct slc_json_scan *s)
+static void skip_space(struct slc_doc_scan *s)
 {
     while (next(s) == ' ' || next(s) == '\t' || next(s) == '\n' || next(s) == '\r') {
         s->at++;
@@ -41,7 +41,7 @@ static bool is_digit(unsigned char c)
 /* ---- strings ---- */
 
 /* One character of more than one byte, shortest form only, no surrogates, at most U+10FFFF (RFC 3629). */
-static bool scan_utf8(struct slc_json_scan *s)
+static bool scan_utf8(struct slc_doc_scan *s)
 {
     unsigned char first = next(s);
     unsigned more = first >= 0xc2 && first <= 0xdf ? 1 : first >= 0xe0 && first <= 0xef ? 2 : 3;
@@ -61,7 +61,7 @@ static bool scan_utf8(struct slc_json_scan *s)
     return true;
 }
 
-static bool scan_hex4(struct slc_json_scan *s, unsigned *value)
+static bool scan_hex4(struct slc_doc_scan *s, unsigned *value)
 {
     *value = 0;
     for (int i = 0; i < 4; i++) {
@@ -77,7 +77,7 @@ static bool scan_hex4(struct slc_json_scan *s, unsigned *value)
     return true;
 }
 
-static bool scan_escape(struct slc_json_scan *s)
+static bool scan_escape(struct slc_doc_scan *s)
 {
     s->at++;
     unsigned char c = next(s);
@@ -96,7 +96,7 @@ static bool scan_escape(struct slc_json_scan *s)
     return true;
 }
 
-static bool scan_string(struct slc_json_scan *s)
+static bool scan_string(struct slc_doc_scan *s)
 {
     if (!take(s, '"')) return fail(s, SLC_MALFORMED, "a string must start here, with a double quote");
     while (next(s) != '"') {
@@ -116,7 +116,7 @@ static bool scan_string(struct slc_json_scan *s)
 
 /* ---- values ---- */
 
-static bool scan_digits(struct slc_json_scan *s)
+static bool scan_digits(struct slc_doc_scan *s)
 {
     if (!is_digit(next(s))) return fail(s, SLC_MALFORMED, "a digit is missing");
     while (is_digit(next(s))) {
@@ -125,7 +125,7 @@ static bool scan_digits(struct slc_json_scan *s)
     return true;
 }
 
-static bool scan_number(struct slc_json_scan *s)
+static bool scan_number(struct slc_doc_scan *s)
 {
     size_t start = s->at;
     (void)take(s, '-');
@@ -135,14 +135,14 @@ static bool scan_number(struct slc_json_scan *s)
         if (!take(s, '+')) (void)take(s, '-');
         if (!scan_digits(s)) return false;
     }
-    if (s->at - start > SLC_JSON_NUMBER_CHARS_MAX) {
+    if (s->at - start > SLC_DOC_NUMBER_CHARS_MAX) {
         s->at = start;
         return fail(s, SLC_TOO_LONG, "a number of too many characters");
     }
     return true;
 }
 
-static bool scan_word(struct slc_json_scan *s, const char *word)
+static bool scan_word(struct slc_doc_scan *s, const char *word)
 {
     size_t len = strlen(word);
     if (strncmp(s->text + s->at, word, len) != 0) return fail(s, SLC_MALFORMED, "a value must start here");
@@ -150,9 +150,9 @@ static bool scan_word(struct slc_json_scan *s, const char *word)
     return true;
 }
 
-static bool scan_value(struct slc_json_scan *s);
+static bool scan_value(struct slc_doc_scan *s);
 
-static bool scan_member(struct slc_json_scan *s)
+static bool scan_member(struct slc_doc_scan *s)
 {
     skip_space(s);
     if (!scan_string(s)) return false;
@@ -161,7 +161,7 @@ static bool scan_member(struct slc_json_scan *s)
     return scan_value(s);
 }
 
-static bool scan_list(struct slc_json_scan *s, char close, bool (*element)(struct slc_json_scan *))
+static bool scan_list(struct slc_doc_scan *s, char close, bool (*element)(struct slc_doc_scan *))
 {
     s->at++;
     skip_space(s);
@@ -176,14 +176,14 @@ static bool scan_list(struct slc_json_scan *s, char close, bool (*element)(struc
     return true;
 }
 
-static bool scan_value(struct slc_json_scan *s)
+static bool scan_value(struct slc_doc_scan *s)
 {
     skip_space(s);
     if (s->values == s->wanted) {
         s->wanted_at = s->at;
     }
-    if (++s->values > SLC_JSON_VALUES_MAX) return fail(s, SLC_TOO_LONG, "too many values");
-    if (s->depth >= SLC_JSON_DEPTH_MAX) return fail(s, SLC_TOO_DEEP, "nested too deep");
+    if (++s->values > SLC_DOC_VALUES_MAX) return fail(s, SLC_TOO_LONG, "too many values");
+    if (s->depth >= SLC_DOC_DEPTH_MAX) return fail(s, SLC_TOO_DEEP, "nested too deep");
     s->depth++;
     bool ok;
     switch (next(s)) {
@@ -212,7 +212,7 @@ static bool scan_value(struct slc_json_scan *s)
     return ok;
 }
 
-void slc_json_scan(struct slc_json_scan *s)
+void slc_doc_scan(struct slc_doc_scan *s)
 {
     s->status = SLC_OK;
     s->at = s->wanted_at = s->values = 0;
@@ -224,9 +224,9 @@ void slc_json_scan(struct slc_json_scan *s)
     }
 }
 
-struct slc_json_place slc_json_place(const char *text, size_t offset)
+struct slc_doc_place slc_doc_place(const char *text, size_t offset)
 {
-    struct slc_json_place place = {1, 1};
+    struct slc_doc_place place = {1, 1};
     for (size_t i = 0; i < offset; i++) {
         place.column = text[i] == '\n' ? 1 : place.column + 1;
         place.line += text[i] == '\n';

@@ -10,7 +10,7 @@
  * Whether a text is JSON (RFC 8259), and where its n-th value stands. Values are counted in the order of the text,
  * the outermost is number 0; keys are not values. No allocation. Any thread.
  */
-struct slc_json_scan {
+struct slc_doc_scan {
     const char *text; /* `len` bytes and a final 0 */
     size_t len;
     size_t wanted; /* number of the value whose place is asked for; SIZE_MAX: none */
@@ -22,12 +22,12 @@ struct slc_json_scan {
     size_t values;          /* values seen                                                             */
     unsigned depth;
 };
-void slc_json_scan(struct slc_json_scan *scan);
+void slc_doc_scan(struct slc_doc_scan *scan);
 
 /* Line and column of an offset, both from 1; columns are bytes. */
-struct slc_json_place {
+struct slc_doc_place {
     size_t line, column;
 };
-struct slc_json_place slc_json_place(const char *text, size_t offset);
+struct slc_doc_place slc_doc_place(const char *text, size_t offset);
 
 #endif

@@ -9,36 +9,35 @@
 /* What a file without `metadata` counts as (section 11.2). */
 static const uint32_t ROTATION_NOT_KNOWN = UINT32_MAX;
 
-static void read_key(struct slc_json *json, const cJSON *object, const char *member, uint8_t key[32])
+static void read_key(struct slc_doc *json, const cJSON *object, const char *member, uint8_t key[32])
 {
-    const cJSON *list = slc_json_array(json, object, member, SLC_JSON_REQUIRED);
+    const cJSON *list = slc_doc_array(json, object, member, SLC_DOC_REQUIRED);
     if (list == NULL) return;
-    if (slc_json_count(list) != 32) {
-        (void)slc_json_fail(json, list, SLC_MALFORMED, "must be an array of 32 bytes; it has %zu",
-                            slc_json_count(list));
+    if (slc_doc_count(list) != 32) {
+        (void)slc_doc_fail(json, list, SLC_MALFORMED, "must be an array of 32 bytes; it has %zu", slc_doc_count(list));
         return;
     }
     uint8_t *to = key;
     for (const cJSON *byte = list->child; byte != NULL; byte = byte->next) {
-        *to++ = (uint8_t)slc_json_whole(json, byte, 0, UINT8_MAX);
+        *to++ = (uint8_t)slc_doc_whole(json, byte, 0, UINT8_MAX);
     }
 }
 
-static void read_entry(struct slc_json *json, const cJSON *object, struct slc_node *node)
+static void read_entry(struct slc_doc *json, const cJSON *object, struct slc_node *node)
 {
-    const cJSON *entry = slc_json_object(json, object, "entry", SLC_JSON_OPTIONAL);
+    const cJSON *entry = slc_doc_object(json, object, "entry", SLC_DOC_OPTIONAL);
     if (entry == NULL) return;
     node->has_entry = true;
-    uint16_t port = slc_json_port(json, entry, "clients_ws_port", SLC_JSON_REQUIRED);
-    node->wss_port = slc_json_port(json, entry, "clients_wss_port", SLC_JSON_OPTIONAL);
+    uint16_t port = slc_doc_port(json, entry, "clients_ws_port", SLC_DOC_REQUIRED);
+    node->wss_port = slc_doc_port(json, entry, "clients_wss_port", SLC_DOC_OPTIONAL);
     slc_document_hostname(json, entry, node->hostname);
-    const cJSON *list = slc_json_array(json, entry, "ip_addresses", SLC_JSON_REQUIRED);
+    const cJSON *list = slc_doc_array(json, entry, "ip_addresses", SLC_DOC_REQUIRED);
     if (list != NULL && list->child == NULL) {
-        (void)slc_json_fail(json, list, SLC_MALFORMED, "has no address; clients need one");
+        (void)slc_doc_fail(json, list, SLC_MALFORMED, "has no address; clients need one");
     }
     for (const cJSON *ip = list != NULL ? list->child : NULL; ip != NULL && json->status == SLC_OK; ip = ip->next) {
         if (!cJSON_IsString(ip)) {
-            (void)slc_json_fail(json, ip, SLC_MALFORMED, "must be a string");
+            (void)slc_doc_fail(json, ip, SLC_MALFORMED, "must be a string");
         }
         struct slc_address address = {.version = 0};
         slc_document_address(json, ip, ip->valuestring, port, &address);
@@ -48,49 +47,49 @@ static void read_entry(struct slc_json *json, const cJSON *object, struct slc_no
     }
 }
 
-static void read_mix_host(struct slc_json *json, const cJSON *object, struct slc_node *node)
+static void read_mix_host(struct slc_doc *json, const cJSON *object, struct slc_node *node)
 {
-    const char *host = slc_json_text(json, object, "mix_host", SLC_JSON_REQUIRED);
+    const char *host = slc_doc_text(json, object, "mix_host", SLC_DOC_REQUIRED);
     if (host == NULL) return;
     if (slc_address_from_text(host, &node->mix) != SLC_OK || node->mix.port == 0) {
-        (void)slc_json_fail(json, slc_json_member(json, object, "mix_host", SLC_JSON_REQUIRED), SLC_MALFORMED,
-                            "must be an address and a port, as in \"127.0.0.1:1789\"");
+        (void)slc_doc_fail(json, slc_doc_member(json, object, "mix_host", SLC_DOC_REQUIRED), SLC_MALFORMED,
+                           "must be an address and a port, as in \"127.0.0.1:1789\"");
     }
 }
 
-static void read_node(struct slc_json *json, const cJSON *object, struct slc_node_details *details)
+static void read_node(struct slc_doc *json, const cJSON *object, struct slc_node_details *details)
 {
     *details = (struct slc_node_details){.performance = 100};
     struct slc_node *node = &details->node;
-    node->id = slc_json_u32(json, object, "node_id");
+    node->id = slc_doc_u32(json, object, "node_id");
     char key[16];
     (void)snprintf(key, sizeof key, "%u", node->id);
     if (json->status == SLC_OK && strcmp(key, object->string) != 0) {
-        (void)slc_json_fail(json, object, SLC_MALFORMED, "stands under this key, but its node_id is %u", node->id);
+        (void)slc_doc_fail(json, object, SLC_MALFORMED, "stands under this key, but its node_id is %u", node->id);
     }
     read_key(json, object, "identity_key", node->identity);
     if (json->status == SLC_OK && slc_identity_check(node->identity) != SLC_OK) {
-        (void)slc_json_fail(json, slc_json_member(json, object, "identity_key", SLC_JSON_REQUIRED), SLC_BAD_KEY,
-                            "is not the public key of an identity: no point of Ed25519");
+        (void)slc_doc_fail(json, slc_doc_member(json, object, "identity_key", SLC_DOC_REQUIRED), SLC_BAD_KEY,
+                           "is not the public key of an identity: no point of Ed25519");
     }
     read_key(json, object, "sphinx_key", node->sphinx_key);
     read_mix_host(json, object, node);
     read_entry(json, object, node);
-    const cJSON *roles = slc_json_object(json, object, "supported_roles", SLC_JSON_REQUIRED);
-    node->mixnode = slc_json_bool(json, roles, "mixnode", SLC_JSON_REQUIRED);
-    node->entry = slc_json_bool(json, roles, "mixnet_entry", SLC_JSON_REQUIRED);
+    const cJSON *roles = slc_doc_object(json, object, "supported_roles", SLC_DOC_REQUIRED);
+    node->mixnode = slc_doc_bool(json, roles, "mixnode", SLC_DOC_REQUIRED);
+    node->entry = slc_doc_bool(json, roles, "mixnet_entry", SLC_DOC_REQUIRED);
     /* A file has one word for what the API has two for. */
-    node->exit_nr = node->exit_ipr = slc_json_bool(json, roles, "mixnet_exit", SLC_JSON_REQUIRED);
+    node->exit_nr = node->exit_ipr = slc_doc_bool(json, roles, "mixnet_exit", SLC_DOC_REQUIRED);
 }
 
 /* All nodes, `*count` of them, to be freed; NULL after a failure, which is in `json`. */
-static struct slc_node_details *read_nodes(struct slc_json *json, size_t *count)
+static struct slc_node_details *read_nodes(struct slc_doc *json, size_t *count)
 {
-    const cJSON *map = slc_json_object(json, json->root, "node_details", SLC_JSON_REQUIRED);
-    *count = slc_json_count(map);
+    const cJSON *map = slc_doc_object(json, json->root, "node_details", SLC_DOC_REQUIRED);
+    *count = slc_doc_count(map);
     struct slc_node_details *nodes = calloc(*count + 1, sizeof *nodes);
     if (nodes == NULL) {
-        (void)slc_json_fail(json, NULL, SLC_NO_MEMORY, "out of memory");
+        (void)slc_doc_fail(json, NULL, SLC_NO_MEMORY, "out of memory");
         return NULL;
     }
     size_t i = 0;
@@ -101,19 +100,19 @@ static struct slc_node_details *read_nodes(struct slc_json *json, size_t *count)
     return nodes;
 }
 
-static void read_topology(struct slc_json *json, struct slc_topology **topology)
+static void read_topology(struct slc_doc *json, struct slc_topology **topology)
 {
     uint32_t rotation_id = ROTATION_NOT_KNOWN, epoch_id = 0;
     int64_t refreshed_at = 0;
-    const cJSON *metadata = slc_json_object(json, json->root, "metadata", SLC_JSON_OPTIONAL);
+    const cJSON *metadata = slc_doc_object(json, json->root, "metadata", SLC_DOC_OPTIONAL);
     if (metadata != NULL) {
-        rotation_id = slc_json_u32(json, metadata, "key_rotation_id");
-        epoch_id = slc_json_u32(json, metadata, "absolute_epoch_id");
-        const char *refreshed = slc_json_text(json, metadata, "refreshed_at", SLC_JSON_REQUIRED);
+        rotation_id = slc_doc_u32(json, metadata, "key_rotation_id");
+        epoch_id = slc_doc_u32(json, metadata, "absolute_epoch_id");
+        const char *refreshed = slc_doc_text(json, metadata, "refreshed_at", SLC_DOC_REQUIRED);
         refreshed_at = refreshed != NULL ? slc_datetime_lenient(refreshed) : 0;
     }
     struct slc_rewarded_document rewarded;
-    const cJSON *set = slc_json_object(json, json->root, "rewarded_set", SLC_JSON_REQUIRED);
+    const cJSON *set = slc_doc_object(json, json->root, "rewarded_set", SLC_DOC_REQUIRED);
     slc_rewarded_document_read(&rewarded, json, set);
     size_t count;
     struct slc_node_details *nodes = read_nodes(json, &count);
@@ -121,7 +120,7 @@ static void read_topology(struct slc_json *json, struct slc_topology **topology)
         struct slc_error why = {.status = SLC_OK};
         enum slc_status status = slc_topology_new(topology, nodes, count, &rewarded.set, rotation_id, epoch_id, &why);
         if (status != SLC_OK) {
-            (void)slc_json_fail(json, set, status, "%s", why.text);
+            (void)slc_doc_fail(json, set, status, "%s", why.text);
         } else {
             (*topology)->refreshed_at = refreshed_at;
         }
@@ -134,11 +133,11 @@ enum slc_status slc_topology_parse_file(struct slc_bytes bytes, const char *name
                                         struct slc_error *error)
 {
     *topology = NULL;
-    struct slc_json json;
-    if (slc_json_open(&json, bytes, name, error) == SLC_OK) {
+    struct slc_doc json;
+    if (slc_doc_open(&json, bytes, name, error) == SLC_OK) {
         read_topology(&json, topology);
     }
-    slc_json_close(&json);
+    slc_doc_close(&json);
     return json.status;
 }
 
@@ -155,7 +154,7 @@ enum slc_status slc_topology_load(const char *path, struct slc_topology **topolo
     uint8_t *bytes = malloc(cap);
     while (bytes != NULL) {
         len += fread(bytes + len, 1, cap - len, file);
-        if (len < cap || len > SLC_JSON_BYTES_MAX) break;
+        if (len < cap || len > SLC_DOC_BYTES_MAX) break;
         cap *= 2;
         uint8_t *grown = realloc(bytes, cap);
         if (grown == NULL) {

@@ -8,14 +8,14 @@
 
 static enum slc_status open_status(const char *text, size_t len, struct slc_error *error)
 {
-    struct slc_json json;
+    struct slc_doc json;
     /* An exact copy without a final 0: a sanitizer sees a read beyond it. */
     uint8_t *exact = malloc(len > 0 ? len : 1);
     assert_non_null(exact);
     memcpy(exact, text, len);
-    enum slc_status status = slc_json_open(&json, slc_bytes(exact, len), "t", error);
+    enum slc_status status = slc_doc_open(&json, slc_bytes(exact, len), "t", error);
     free(exact);
-    slc_json_close(&json);
+    slc_doc_close(&json);
     return status;
 }
 
@@ -90,7 +90,7 @@ static void json_is_rfc_8259_and_nothing_more(void **state)
 static void size_depth_and_number_of_values_are_bounded(void **state)
 {
     (void)state;
-    size_t len = SLC_JSON_BYTES_MAX + 1;
+    size_t len = SLC_DOC_BYTES_MAX + 1;
     char *text = malloc(len);
     assert_non_null(text);
     memset(text, ' ', len);
@@ -100,13 +100,13 @@ static void size_depth_and_number_of_values_are_bounded(void **state)
 
     memset(text, '[', len - 1);
     assert_int_equal(open_status(text, len - 1, NULL), SLC_TOO_DEEP);
-    for (size_t depth = SLC_JSON_DEPTH_MAX; depth <= SLC_JSON_DEPTH_MAX + 1; depth++) {
+    for (size_t depth = SLC_DOC_DEPTH_MAX; depth <= SLC_DOC_DEPTH_MAX + 1; depth++) {
         memset(text, '[', depth);
         memset(text + depth, ']', depth);
-        assert_int_equal(open_status(text, 2 * depth, NULL), depth > SLC_JSON_DEPTH_MAX ? SLC_TOO_DEEP : SLC_OK);
+        assert_int_equal(open_status(text, 2 * depth, NULL), depth > SLC_DOC_DEPTH_MAX ? SLC_TOO_DEEP : SLC_OK);
     }
 
-    size_t values = SLC_JSON_VALUES_MAX; /* and the array itself */
+    size_t values = SLC_DOC_VALUES_MAX; /* and the array itself */
     for (size_t i = 0; i < values; i++) {
         text[1 + 2 * i] = '1';
         text[2 + 2 * i] = ',';
@@ -134,26 +134,26 @@ static void the_first_failure_is_kept_and_later_reads_give_zeros(void **state)
 {
     (void)state;
     static const char text[] = "{\"list\":[1,\n  {\"n\":300,\"\\u001b[31m\":[5]}],\"m\":7}";
-    struct slc_json json;
+    struct slc_doc json;
     struct slc_error error;
-    assert_int_equal(slc_json_open(&json, slc_bytes_of_text(text), "t", &error), SLC_OK);
-    const cJSON *second = slc_json_array(&json, json.root, "list", SLC_JSON_REQUIRED)->child->next;
-    assert_int_equal(slc_json_number(&json, json.root, "m", SLC_JSON_REQUIRED, 0, 7), 7);
-    assert_int_equal(slc_json_number(&json, json.root, "none", SLC_JSON_OPTIONAL, 1, 7), 0);
+    assert_int_equal(slc_doc_open(&json, slc_bytes_of_text(text), "t", &error), SLC_OK);
+    const cJSON *second = slc_doc_array(&json, json.root, "list", SLC_DOC_REQUIRED)->child->next;
+    assert_int_equal(slc_doc_number(&json, json.root, "m", SLC_DOC_REQUIRED, 0, 7), 7);
+    assert_int_equal(slc_doc_number(&json, json.root, "none", SLC_DOC_OPTIONAL, 1, 7), 0);
     assert_int_equal(json.status, SLC_OK);
-    assert_int_equal(slc_json_number(&json, second, "n", SLC_JSON_REQUIRED, 0, 255), 0);
+    assert_int_equal(slc_doc_number(&json, second, "n", SLC_DOC_REQUIRED, 0, 255), 0);
     assert_int_equal(json.status, SLC_OUT_OF_RANGE);
     assert_string_equal(error.text, "t:2:8: list.1.n: must be a whole number from 0 to 255");
-    assert_int_equal(slc_json_number(&json, json.root, "m", SLC_JSON_REQUIRED, 0, 7), 0);
-    assert_null(slc_json_text(&json, json.root, "absent", SLC_JSON_REQUIRED));
+    assert_int_equal(slc_doc_number(&json, json.root, "m", SLC_DOC_REQUIRED, 0, 7), 0);
+    assert_null(slc_doc_text(&json, json.root, "absent", SLC_DOC_REQUIRED));
     assert_string_equal(error.text, "t:2:8: list.1.n: must be a whole number from 0 to 255");
-    slc_json_close(&json);
+    slc_doc_close(&json);
 
-    assert_int_equal(slc_json_open(&json, slc_bytes_of_text(text), "t", &error), SLC_OK);
-    second = slc_json_array(&json, json.root, "list", SLC_JSON_REQUIRED)->child->next;
-    (void)slc_json_fail(&json, second->child->next->child, SLC_MALFORMED, "bad");
+    assert_int_equal(slc_doc_open(&json, slc_bytes_of_text(text), "t", &error), SLC_OK);
+    second = slc_doc_array(&json, json.root, "list", SLC_DOC_REQUIRED)->child->next;
+    (void)slc_doc_fail(&json, second->child->next->child, SLC_MALFORMED, "bad");
     assert_string_equal(error.text, "t:2:26: list.1.?[31m.0: bad"); /* no escape sequence reaches a terminal */
-    slc_json_close(&json);
+    slc_doc_close(&json);
 }
 
 int main(void)
