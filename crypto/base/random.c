@@ -6,7 +6,7 @@
 #include <math.h>
 #include <sodium.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/random.h>
 
 void slc_random_from_seed(struct slc_random *random, const uint8_t seed[32])
 {

@@ -283,8 +283,8 @@ static bool read_node(struct slc_doc *json, const cJSON *object, struct slc_node
     read_key(json, object, "ed25519_identity_pubkey", node->identity);
     read_key(json, object, "x25519_sphinx_pubkey", node->sphinx_key);
     if (json->status == SLC_OK && slc_identity_check(node->identity) != SLC_OK) {
-        (void)slc_doc_fail(json, slc_doc_member(json, object, "ed25519_identity_pubkey", SLC_DOC_REQUIRED),
-                           SLC_BAD_KEY, "is not the public key of an identity: no point of Ed25519");
+        (void)slc_doc_fail(json, slc_doc_member(json, object, "ed25519_identity_pubkey", SLC_DOC_REQUIRED), SLC_BAD_KEY,
+                           "is not the public key of an identity: no point of Ed25519");
     }
     bool addressed = read_addresses(json, object, node);
     check_role(json, object);
