@@ -166,6 +166,20 @@ static void gateways_good_and_bad_are_met_as_upstream_does(void **state)
     assert_int_equal(cases, 21);
 }
 
+static void a_key_that_was_agreed_is_told_even_if_the_connection_is_gone(void **state)
+{
+    (void)state;
+    const cJSON *t = vectors("transcripts/0");
+    struct bench *b = registering(t);
+    say(b, slc_vec_text(t, "wire/1/text"));
+    slc_gateway_client_text(b->client, slc_bytes_of_text(slc_vec_text(t, "wire/3/text")), 0, 1700000000);
+    slc_gateway_client_closed(b->client, SLC_CLOSED, 0);
+    drain(b);
+    assert_true(b->registered);
+    slc_vec_expect(t, "shared_key", slc_bytes(slc_gateway_client_key(b->client), SLC_SEAL_KEY_BYTES));
+    bench_free(b);
+}
+
 /* The table of versions: packets v2 from 5 on, authentication from 4 on, nothing above 6. */
 static void the_versions_mean_what_upstream_says(void **state)
 {
@@ -188,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(registrations_are_upstreams_text_for_text),
         cmocka_unit_test(gateways_good_and_bad_are_met_as_upstream_does),
+        cmocka_unit_test(a_key_that_was_agreed_is_told_even_if_the_connection_is_gone),
         cmocka_unit_test(the_versions_mean_what_upstream_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,18 +83,24 @@ static void two_logins_in_one_second_wait_for_the_next(void **state)
 {
     (void)state;
     struct world *w = ready_world(4);
+    world_run(w, 10 * SLC_SECOND);
+    w->now += SLC_SECOND - w->now % SLC_SECOND;
+    slc_time second = w->now;
     world_cut(w);
-    world_run(w, 7 * SLC_SECOND);
-    w->now += SLC_SECOND - w->now % SLC_SECOND; /* a fresh second */
-    world_cut(w);
-    world_run(w, 900 * SLC_MILLISECOND);
+    world_run(w, 150 * SLC_MILLISECOND); /* the first retry comes within 100 ms */
     expect_session(w);
-    uint64_t first = slc_gateway_client_last_timestamp(w->client);
     world_cut(w);
-    world_run(w, 7 * SLC_SECOND);
+    while (w->connections < 3) {
+        world_run(w, SLC_MILLISECOND);
+    }
+    assert_true(w->now < second + SLC_SECOND); /* connected again in the same second */
+    assert_int_equal(w->auths, 1);
+    world_run(w, second + SLC_SECOND - w->now - 1);
+    assert_int_equal(w->auths, 1);
+    world_run(w, 100 * SLC_MILLISECOND);
     expect_session(w);
-    assert_true(slc_gateway_client_last_timestamp(w->client) > first);
-    assert_int_equal(w->drops, 0);
+    assert_int_equal(w->auths, 2);
+    assert_int_equal(w->drops, 0); /* the gateway had nothing to refuse */
     world_free(w);
 }
 
@@ -155,6 +161,7 @@ static void two_refusals_for_whatever_reason_lead_to_a_registration(void **state
     assert_non_null(strstr(w->error_text, "failed to verify provided address ciphertext"));
     assert_int_equal(w->auths, 2);
     assert_int_equal(w->registered, 2);
+    assert_int_equal(w->asked_version, 3); /* a refusal may be about the version */
     world_free(w);
 }
 
@@ -301,6 +308,33 @@ static void retries_start_at_once_then_slow_down(void **state)
     world_free(w);
 }
 
+/* How long the client takes from a cut to its next connection. */
+static slc_time time_to_connect(struct world *w)
+{
+    slc_time since = w->now;
+    unsigned connects = w->connects;
+    world_cut(w);
+    while (w->connects == connects) {
+        world_run(w, SLC_MILLISECOND);
+    }
+    return w->now - since;
+}
+
+static void a_session_that_lasted_starts_the_pauses_anew(void **state)
+{
+    (void)state;
+    struct world *w = ready_world(26);
+    for (int i = 0; i < 6; i++) {
+        (void)time_to_connect(w);
+        world_run(w, 2 * SLC_SECOND); /* ready each time, but not for long */
+        expect_session(w);
+    }
+    assert_true(time_to_connect(w) >= 5 * SLC_SECOND);
+    world_run(w, 10 * SLC_SECOND);
+    assert_true(time_to_connect(w) <= 101 * SLC_MILLISECOND);
+    world_free(w);
+}
+
 static void attempts_are_bounded_when_asked(void **state)
 {
     (void)state;
@@ -360,7 +394,14 @@ static void texts_that_mean_nothing_to_us_are_no_harm(void **state)
         "{\"type\":\"encryptedResponse\",\"ciphertext\":[1],\"nonce\":[2]}",
         "{\"type\":\"bandwidth\",\"available_total\":-1}",
     };
-    struct world *w = ready_world(17);
+    struct world *w = world_new(17);
+    static const char LATE[] = "{\"type\":\"send\",\"remaining_bandwidth\":1}"; /* never an answer to a request */
+    while (!slc_gateway_client_ready(w->client)) {
+        if (!world_client_event(w) && !world_server_event(w)) (void)world_deliver(w);
+        if (w->connection != 0) slc_gateway_client_text(w->client, slc_bytes_of_text(LATE), w->now, world_unix(w));
+    }
+    world_settle(w);
+    assert_int_equal(w->connections, 1);
     for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
         world_say(w, TEXTS[i]);
     }
@@ -468,8 +509,16 @@ static void a_claim_that_does_not_help_is_repeated_slowly(void **state)
     }
     assert_in_range(w->claims, 10, 13);
     assert_false(slc_gateway_client_ready(w->client));
-    world_say(w, "{\"type\":\"bandwidth\",\"available_total\":50000000}");
+    world_say(w, "{\"type\":\"bandwidth\",\"available_total\":30000000}");
     assert_true(slc_gateway_client_ready(w->client));
+    unsigned claims = w->claims;
+    for (int i = 0; i < 100; i++) {
+        slc_gateway_client_sent(w->client, 2413); /* low, but the last claim is a moment ago */
+        world_settle(w);
+    }
+    assert_int_equal(w->claims, claims);
+    world_run(w, SLC_SECOND);
+    assert_int_equal(w->claims, claims + 1);
     world_free(w);
 }
 
@@ -525,6 +574,7 @@ int main(void)
         cmocka_unit_test(a_gateway_that_hangs_in_the_handshake_is_left_after_five_seconds),
         cmocka_unit_test(a_connection_that_never_opens_is_given_up),
         cmocka_unit_test(retries_start_at_once_then_slow_down),
+        cmocka_unit_test(a_session_that_lasted_starts_the_pauses_anew),
         cmocka_unit_test(attempts_are_bounded_when_asked),
         cmocka_unit_test(another_gateway_at_the_address_is_refused),
         cmocka_unit_test(errors_and_garbage_lose_the_session_and_find_it_again),
