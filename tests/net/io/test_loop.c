@@ -160,6 +160,37 @@ static void no_data_comes_while_reading_is_off_and_all_of_it_afterwards(void **s
     rig_free(rig);
 }
 
+static void bytes_that_are_read_but_not_delivered_wait_too(void **state)
+{
+    struct rig *rig = rig_of(state, 4);
+    int fd[2];
+    slc_conn conn[2] = {accept_peer(rig, RIG_SINK, &fd[0]), accept_peer(rig, RIG_SINK, &fd[1])};
+    /* Both are read in one turn; room for one event leaves the other's bytes inside the loop. */
+    assert_int_equal(send(fd[0], "first", 5, 0), 5);
+    assert_int_equal(send(fd[1], "first", 5, 0), 5);
+    struct slc_loop_event event;
+    slc_time until = rig_now() + RIG_PATIENCE;
+    while (slc_loop_wait(rig->loop, SLC_MILLISECOND, &event, 1) == 0) {
+        assert_true(rig_now() < until);
+    }
+    unsigned other = event.conn == conn[0];
+    slc_loop_read(rig->loop, conn[other], false);
+    assert_int_equal(send(fd[other], " second", 7, 0), 7);
+    for (unsigned i = 0; i < 20; i++) {
+        (void)rig_turn(rig, SLC_MILLISECOND);
+    }
+    assert_int_equal(rig->got[rig_slot(conn[other])].len, 0);
+    /* Its share of the buffers is not lost to the one that reads. */
+    assert_int_equal(send(fd[1 - other], " second", 7, 0), 7);
+    RIG_UNTIL(rig, rig->got[rig_slot(conn[1 - other])].len == 7);
+    slc_loop_read(rig->loop, conn[other], true);
+    RIG_UNTIL(rig, rig->got[rig_slot(conn[other])].len == 12);
+    assert_memory_equal(rig->got[rig_slot(conn[other])].bytes, "first second", 12);
+    close(fd[0]);
+    close(fd[1]);
+    rig_free(rig);
+}
+
 /* A port of the loopback that is taken and where nobody listens. */
 static int silent_port(struct slc_address *address)
 {
@@ -467,16 +498,17 @@ static void one_event_at_a_time_loses_nothing(void **state)
 static void a_short_wait_is_as_long_as_asked(void **state)
 {
     struct rig *rig = rig_of(state, 1);
-    slc_time best = SLC_NEVER;
-    for (unsigned i = 0; i < 20; i++) {
+    (void)rig_turn(rig, 0);
+    bool exact = false;
+    /* A busy machine may wake us late, but not every time; whole milliseconds would be too long each time. */
+    for (unsigned i = 0; i < 2000 && !exact; i++) {
         slc_time begun = rig_now();
         assert_int_equal(rig_turn(rig, 300 * SLC_MICROSECOND), 0);
         slc_time took = rig_now() - begun;
-        /* The first turn may be woken by the ring's own setting up. */
-        if (i > 0) assert_true(took >= 300 * SLC_MICROSECOND);
-        if (took < best) best = took;
+        assert_true(took >= 300 * SLC_MICROSECOND);
+        exact = took < 900 * SLC_MICROSECOND;
     }
-    assert_true(best < 900 * SLC_MICROSECOND);
+    assert_true(exact);
     rig_free(rig);
 }
 
@@ -496,8 +528,8 @@ static void *wake_often(void *argument)
     for (unsigned i = 0; i < WAKES; i++) {
         atomic_store_explicit(&w->announced, i + 1, memory_order_relaxed);
         slc_loop_wake(w->loop);
-        /* Every other time only when the last was seen, so that the loop is often asleep. */
-        while (i % 2 == 1 && atomic_load_explicit(&w->seen, memory_order_relaxed) <= i) {
+        /* Mostly only when the last was seen, so that the loop is often asleep and no later wake helps a lost one. */
+        while (i % 3 != 0 && atomic_load_explicit(&w->seen, memory_order_relaxed) <= i) {
         }
     }
     return NULL;
@@ -583,6 +615,7 @@ int main(void)
         RIG_BOTH(buffers_of_one_turn_keep_their_order_and_leave_together),
         RIG_BOTH(a_peer_that_does_not_read_fills_the_queue_and_loses_nothing),
         RIG_BOTH(no_data_comes_while_reading_is_off_and_all_of_it_afterwards),
+        RIG_BOTH(bytes_that_are_read_but_not_delivered_wait_too),
         RIG_BOTH(connecting_where_nobody_listens_is_refused),
         RIG_BOTH(connecting_to_a_full_backlog_times_out),
         RIG_BOTH(a_port_in_use_is_named),

@@ -15,6 +15,7 @@ enum { CONNS = 40, STEPS = 30000, MOST = 20000, SLOTS = 256 };
 struct life {
     slc_conn conn; /* 0: none */
     bool up;
+    bool off;                 /* reading */
     size_t sent, got, queued; /* bytes, bytes, buffers not back */
 };
 
@@ -44,7 +45,7 @@ static void begin(struct chaos *c, slc_conn conn)
 
 static void data_came(struct chaos *c, struct life *l, const struct slc_loop_event *event)
 {
-    assert_true(l->up);
+    assert_true(l->up && !l->off);
     for (size_t i = 0; i < event->len; i++) {
         assert_int_equal(event->data[i], c->stream[(l->got + i) % sizeof c->stream]);
     }
@@ -119,7 +120,8 @@ static void step(struct chaos *c, const struct slc_address *at)
     } else if (what < 80) {
         slc_loop_close(c->loop, l->conn, true);
     } else if (what < 200) {
-        slc_loop_read(c->loop, l->conn, what % 3 != 0);
+        l->off = what % 3 == 0 && l->conn != 0;
+        slc_loop_read(c->loop, l->conn, !l->off);
     } else if (what < 700 && l->conn != 0) {
         send_some(c, l);
     } else {
