@@ -5,7 +5,8 @@
 
 enum {
     FIRST_CAPACITY = 16,
-    ALARMS_PER_ENTRY = 2, /* at most one of an entry's alarms is live, so half of a full heap can always be thrown out */
+    ALARMS_PER_ENTRY =
+        2, /* at most one of an entry's alarms is live, so half of a full heap can always be thrown out */
 };
 
 void slc_pending_init(struct slc_pending *p, uint32_t max, uint64_t salt)

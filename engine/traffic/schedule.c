@@ -28,10 +28,15 @@ uint64_t slc_schedule_skip(struct slc_schedule *schedule, slc_time now, slc_time
     return skipped;
 }
 
+slc_time slc_schedule_round(slc_time deadline, slc_time look_ahead)
+{
+    slc_time grain = look_ahead / 2;
+    if (grain == 0 || deadline > SLC_NEVER - grain) return deadline;
+    return (deadline + grain - 1) / grain * grain;
+}
+
 slc_time slc_schedule_wake(slc_time slot, slc_time look_ahead)
 {
     if (slot == SLC_NEVER) return SLC_NEVER;
-    slc_time grain = look_ahead / 2;
-    slc_time wake = slot > look_ahead ? slot - look_ahead : 0;
-    return grain == 0 ? wake : (wake + grain - 1) / grain * grain;
+    return slc_schedule_round(slot > look_ahead ? slot - look_ahead : 0, look_ahead);
 }

@@ -36,5 +36,7 @@ uint64_t slc_schedule_skip(struct slc_schedule *schedule, slc_time now, slc_time
  * fall due together; still at least look_ahead / 2 before it.
  */
 slc_time slc_schedule_wake(slc_time slot, slc_time look_ahead);
+/* The same grid for a deadline that may come late but not early. */
+slc_time slc_schedule_round(slc_time deadline, slc_time look_ahead);
 
 #endif

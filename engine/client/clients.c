@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/client/client_internal.h"
+
+#include <stdlib.h>
+
+#include "crypto/base/secret.h"
+#include "engine/runtime/runtime.h"
+#include "net/wire/websocket.h"
+
+/* Clients' lives: the session with the gateway, deadlines, and the run that looks at those who have something to do. */
+
+enum {
+    CONNECTING_MAX = 256, /* handshakes at a time, so that ten thousand clients do not starve each other's */
+};
+#define SWEEP_PERIOD (10 * SLC_SECOND)
+#define NOBODY       UINT32_MAX
+
+/* ---- making ---- */
+
+/* Enough for the cover that is on its way at a time, with room for slow hops. */
+static uint16_t cover_ring_entries(const struct slc_traffic *t)
+{
+    double rate = slc_traffic_slots_per_second(t);
+    if (t->loop_mean > 0) rate += (double)SLC_SECOND / (double)t->loop_mean;
+    double flight = 0.1 + 6.0 * (double)t->hop_delay / (double)SLC_SECOND;
+    uint16_t entries = 8;
+    while (entries < rate * flight && entries < 256) {
+        entries = (uint16_t)(entries * 2);
+    }
+    return entries;
+}
+
+static enum slc_status make_parts(struct slc_clients *c)
+{
+    c->clients = calloc(c->max_clients, sizeof *c->clients);
+    c->active = calloc(c->max_clients, sizeof *c->active);
+    c->keys = calloc((c->max_clients + KEYS_PER_BLOCK - 1) / KEYS_PER_BLOCK, sizeof(struct slc_client_keys *));
+    c->plans = calloc(c->batch, sizeof *c->plans);
+    if (c->clients == NULL || c->active == NULL || c->keys == NULL || c->plans == NULL) return SLC_NO_MEMORY;
+    enum slc_status status = slc_key_tables_new(&c->tables);
+    if (status == SLC_OK) status = slc_builder_new(c);
+    if (status == SLC_OK) status = slc_surb_maker_new(c);
+    if (status == SLC_OK) status = slc_receiver_new(c);
+    return status;
+}
+
+enum slc_status slc_clients_new(struct slc_clients **clients, const struct slc_clients_config *config)
+{
+    *clients = NULL;
+    size_t packet_bytes = slc_packet_bytes(config->traffic->size);
+    if (packet_bytes == 0 || config->traffic->size == SLC_SIZE_ACK || config->max_clients == 0 || config->batch == 0) {
+        return SLC_BAD_ARGUMENT;
+    }
+    struct slc_clients *c = calloc(1, sizeof *c);
+    if (c == NULL) return SLC_NO_MEMORY;
+    c->traffic = config->traffic;
+    c->port = config->port;
+    c->random = config->random;
+    c->max_clients = config->max_clients;
+    c->packet_bytes = packet_bytes;
+    c->fragment_bytes = slc_fragment_bytes(config->traffic->size);
+    /* Large packets fill lanes sooner; their plaintexts would fill memory. */
+    size_t most = ((size_t)8 << 20) / packet_bytes;
+    c->batch = config->batch < most ? config->batch : most;
+    c->cover_ring = cover_ring_entries(config->traffic);
+    c->connect_first = c->connect_last = NOBODY;
+    enum slc_status status = make_parts(c);
+    if (status != SLC_OK) {
+        slc_clients_free(c);
+        return status;
+    }
+    *clients = c;
+    return SLC_OK;
+}
+
+static void free_client(struct slc_clients *c, struct client *k)
+{
+    slc_replies_free(c, k);
+    slc_pending_free(&k->pending);
+    slc_reassembly_free(k->reassembly);
+    if (k->started) slc_gateway_client_drop(k->session);
+    free(k->session);
+    free(k->cover_keys);
+    free(k->held);
+}
+
+void slc_clients_free(struct slc_clients *c)
+{
+    if (c == NULL) return;
+    slc_send_drop_all(c);
+    for (size_t i = 0; i < c->count; i++) {
+        free_client(c, &c->clients[i]);
+    }
+    slc_surbs_discard(c);
+    for (size_t i = 0; c->keys != NULL && i < c->count; i += KEYS_PER_BLOCK) {
+        slc_guarded_free(c->keys[i / KEYS_PER_BLOCK]);
+    }
+    for (size_t i = 0; i < c->gateway_count; i++) {
+        free(c->gateways[i]);
+    }
+    slc_receiver_free(c->receiver);
+    slc_surb_maker_free(c->surb_maker);
+    slc_builder_free(c->builder);
+    slc_key_tables_free(c->tables);
+    slc_topology_release(c->topology);
+    free(c->gateways);
+    free(c->plans);
+    free(c->keys);
+    free(c->active);
+    free(c->clients);
+    free(c);
+}
+
+void slc_clients_set_topology(struct slc_clients *c, struct slc_topology *topology,
+                              const struct slc_rotation_info *info)
+{
+    enum slc_rotation before = c->topology == NULL ? SLC_ROTATION_UNKNOWN : c->topology->rotation;
+    slc_topology_hold(topology);
+    slc_topology_release(c->topology);
+    c->topology = topology;
+    c->snapshot++;
+    if (info != NULL) c->info = *info;
+    for (size_t i = 0; i < c->count; i++) {
+        struct client *k = &c->clients[i];
+        k->own = slc_topology_find(topology, c->gateways[k->gateway]->identity);
+        if (before != topology->rotation) slc_reply_rotate(c, k);
+    }
+}
+
+/* ---- adding ---- */
+
+static enum slc_status gateway_of(struct slc_clients *c, const uint8_t identity[SLC_IDENTITY_BYTES], uint32_t *place)
+{
+    for (size_t i = 0; i < c->gateway_count; i++) {
+        *place = (uint32_t)i;
+        if (memcmp(c->gateways[i]->identity, identity, SLC_IDENTITY_BYTES) == 0) return SLC_OK;
+    }
+    struct client_gateway **grown = realloc(c->gateways, (c->gateway_count + 1) * sizeof *grown);
+    if (grown == NULL) return SLC_NO_MEMORY;
+    c->gateways = grown;
+    struct client_gateway *gateway = calloc(1, sizeof *gateway);
+    if (gateway == NULL) return SLC_NO_MEMORY;
+    memcpy(gateway->identity, identity, SLC_IDENTITY_BYTES);
+    *place = (uint32_t)c->gateway_count;
+    c->gateways[c->gateway_count++] = gateway;
+    return SLC_OK;
+}
+
+static struct slc_client_keys *keys_for(struct slc_clients *c, size_t index)
+{
+    struct slc_client_keys **block = &c->keys[index / KEYS_PER_BLOCK];
+    if (*block == NULL) *block = slc_guarded_new(KEYS_PER_BLOCK * sizeof **block);
+    return *block == NULL ? NULL : &(*block)[index % KEYS_PER_BLOCK];
+}
+
+static void queue_for_connect(struct slc_clients *c, struct client *k)
+{
+    if (k->waits_connect) return;
+    uint32_t index = slc_client_index(c, k);
+    k->waits_connect = true;
+    k->next_connect = NOBODY;
+    if (c->connect_first == NOBODY) {
+        c->connect_first = index;
+    } else {
+        c->clients[c->connect_last].next_connect = index;
+    }
+    c->connect_last = index;
+}
+
+static void init_session(struct slc_clients *c, struct client *k, const uint8_t *shared_key, uint64_t last_timestamp,
+                         slc_time now)
+{
+    struct slc_gateway_client_config config = {
+        .keys = k->keys, .shared_key = shared_key, .last_timestamp = last_timestamp, .random = c->random};
+    memcpy(config.gateway, c->gateways[k->gateway]->identity, sizeof config.gateway);
+    slc_gateway_client_init(k->session, &config, now);
+}
+
+/* The session's clock starts when it is its turn to connect, however long that took. */
+static void start_session(struct slc_clients *c, struct client *k, slc_time now)
+{
+    uint8_t key[SLC_SEAL_KEY_BYTES];
+    memcpy(key, slc_gateway_client_key(k->session), sizeof key);
+    init_session(c, k, k->has_key ? key : NULL, slc_gateway_client_last_timestamp(k->session), now);
+    slc_wipe(key, sizeof key);
+    k->started = true;
+}
+
+enum slc_status slc_clients_add(struct slc_clients *c, const struct slc_client_setup *setup, slc_time now,
+                                uint32_t *index)
+{
+    if (c->count == c->max_clients) return SLC_FULL;
+    const struct slc_node *own = c->topology == NULL ? NULL : slc_topology_find(c->topology, setup->gateway);
+    if (own == NULL) return SLC_NO_ROUTE;
+    struct client *k = &c->clients[c->count];
+    enum slc_status status = gateway_of(c, setup->gateway, &k->gateway);
+    if (status != SLC_OK) return status;
+    struct slc_client_keys *keys = keys_for(c, c->count);
+    k->session = calloc(1, slc_gateway_client_bytes());
+    if (keys == NULL || k->session == NULL) {
+        free(k->session);
+        k->session = NULL;
+        return SLC_NO_MEMORY;
+    }
+    *keys = setup->keys;
+    k->keys = keys;
+    init_session(c, k, setup->shared_key, setup->last_timestamp, now);
+    k->own = own;
+    k->has_key = setup->shared_key != NULL;
+    k->armed = SLC_NEVER;
+    k->retry_first = k->retry_last = SLC_NO_PLACE;
+    slc_schedule_stop(&k->main);
+    slc_schedule_stop(&k->loop);
+    slc_pending_init(&k->pending, c->traffic->max_pending, slc_random_u64(c->random));
+    *index = (uint32_t)c->count++;
+    queue_for_connect(c, k);
+    return SLC_OK;
+}
+
+void slc_clients_recipient(const struct slc_clients *c, uint32_t index, struct slc_recipient *recipient)
+{
+    const struct client *k = &c->clients[index];
+    memcpy(recipient->identity, k->keys->identity.public_key, SLC_IDENTITY_BYTES);
+    memcpy(recipient->encryption_key, k->keys->encryption_key, SLC_KEY_BYTES);
+    memcpy(recipient->gateway, c->gateways[k->gateway]->identity, SLC_IDENTITY_BYTES);
+}
+
+/* ---- the session with the gateway ---- */
+
+void slc_client_activate(struct slc_clients *c, struct client *k)
+{
+    if (k->active) return;
+    k->active = true;
+    c->active[c->active_count++] = slc_client_index(c, k);
+}
+
+void slc_client_event(struct slc_clients *c, const struct client *k, struct slc_client_event *event)
+{
+    event->index = slc_client_index(c, k);
+    if (c->port.event != NULL) c->port.event(c->port.self, event);
+}
+
+static void hold_text(struct client *k, struct slc_bytes text)
+{
+    struct held_text *held = malloc(sizeof *held + text.len);
+    /* Without memory the session's own time limit ends the wait for an answer. */
+    if (held == NULL) return;
+    held->len = text.len;
+    memcpy(held->text, text.data, text.len);
+    free(k->held);
+    k->held = held;
+}
+
+/* SLC_AGAIN: no room now. */
+static enum slc_status send_text(struct slc_clients *c, struct client *k, struct slc_bytes text)
+{
+    uint8_t *slot = c->port.slot(c->port.self, text.len);
+    if (slot == NULL) return SLC_AGAIN;
+    uint8_t *payload = slot + SLC_SLOT_HEAD;
+    uint8_t mask[4];
+    memcpy(payload, text.data, text.len);
+    slc_random_bytes(c->random, mask, sizeof mask);
+    size_t head = slc_ws_frame(payload, text.len, SLC_WS_OP_TEXT, mask);
+    enum slc_status status =
+        c->port.send(c->port.self, slc_client_index(c, k), slot, payload - head, head + text.len, 0);
+    if (status != SLC_OK) c->port.slot_drop(c->port.self, slot);
+    return status;
+}
+
+static void send_held(struct slc_clients *c, struct client *k)
+{
+    if (k->held == NULL) return;
+    if (send_text(c, k, slc_bytes(k->held->text, k->held->len)) == SLC_AGAIN) return;
+    free(k->held);
+    k->held = NULL;
+}
+
+static void stop_streams(struct slc_clients *c, struct client *k)
+{
+    if (k->connecting) c->connecting--;
+    if (k->ready) c->ready--;
+    k->connecting = false;
+    k->ready = false;
+    slc_schedule_stop(&k->main);
+    slc_schedule_stop(&k->loop);
+    free(k->held);
+    k->held = NULL;
+}
+
+static void become_ready(struct slc_clients *c, struct client *k, slc_time now)
+{
+    if (k->connecting) c->connecting--;
+    k->connecting = false;
+    if (!k->ready) c->ready++;
+    k->ready = true;
+    if (c->traffic->pacing == SLC_PACING_POISSON) {
+        slc_schedule_start(&k->main, now, c->traffic->main_mean, c->random);
+    }
+    slc_schedule_start(&k->loop, now, c->traffic->loop_mean, c->random);
+    slc_client_event(c, k,
+                     &(struct slc_client_event){.kind = SLC_CLIENT_READY,
+                                                .at = now,
+                                                .key = slc_gateway_client_key(k->session),
+                                                .timestamp = slc_gateway_client_last_timestamp(k->session),
+                                                .gateway_node = k->own == NULL ? 0 : k->own->id});
+}
+
+static void connect_now(struct slc_clients *c, struct client *k, slc_time now)
+{
+    COUNT(c, k, connects, 1);
+    if (k->own == NULL) {
+        slc_gateway_client_closed(k->session, SLC_NO_ROUTE, now);
+        return;
+    }
+    if (!k->connecting) c->connecting++;
+    k->connecting = true;
+    c->port.connect(c->port.self, slc_client_index(c, k), k->own);
+}
+
+static void ended(struct slc_clients *c, struct client *k, const struct slc_gateway_event *event, slc_time now)
+{
+    bool for_good = event->kind == SLC_GATEWAY_FAILED;
+    stop_streams(c, k);
+    if (!for_good) COUNT(c, k, losts, 1);
+    k->failed = for_good;
+    slc_client_event(c, k,
+                     &(struct slc_client_event){.kind = for_good ? SLC_CLIENT_FAILED : SLC_CLIENT_LOST,
+                                                .at = now,
+                                                .status = event->error->status,
+                                                .error = event->error});
+    if (for_good) slc_send_expire_all(c, k, SLC_CLOSED);
+}
+
+static void obey(struct slc_clients *c, struct client *k, const struct slc_gateway_event *event, slc_time now)
+{
+    switch (event->kind) {
+    case SLC_GATEWAY_CONNECT:
+        connect_now(c, k, now);
+        return;
+    case SLC_GATEWAY_SEND:
+        if (send_text(c, k, event->text) == SLC_AGAIN) hold_text(k, event->text);
+        return;
+    case SLC_GATEWAY_REGISTERED:
+        k->has_key = true;
+        return;
+    case SLC_GATEWAY_READY:
+        become_ready(c, k, now);
+        return;
+    case SLC_GATEWAY_LOST:
+    case SLC_GATEWAY_FAILED:
+        ended(c, k, event, now);
+        return;
+    case SLC_GATEWAY_DISCONNECT:
+        k->open = false;
+        c->port.disconnect(c->port.self, slc_client_index(c, k));
+        return;
+    }
+}
+
+static void take_events(struct slc_clients *c, struct client *k, slc_time now)
+{
+    c->now = now;
+    send_held(c, k);
+    while (k->held == NULL) {
+        uint8_t text[SLC_GATEWAY_TEXT_MAX];
+        struct slc_writer out = slc_writer(text, sizeof text);
+        struct slc_gateway_event event;
+        if (!slc_gateway_client_next(k->session, &event, &out)) break;
+        obey(c, k, &event, now);
+        slc_wipe(text, out.len);
+    }
+    slc_client_activate(c, k);
+}
+
+static void let_connect(struct slc_clients *c, slc_time now, uint64_t unix_now)
+{
+    while (c->connect_first != NOBODY && c->connecting < CONNECTING_MAX) {
+        struct client *k = &c->clients[c->connect_first];
+        c->connect_first = k->next_connect;
+        k->waits_connect = false;
+        if (k->started) {
+            slc_gateway_client_tick(k->session, now, unix_now);
+        } else {
+            start_session(c, k, now);
+        }
+        take_events(c, k, now);
+    }
+}
+
+static void tick_session(struct slc_clients *c, struct client *k, slc_time now, uint64_t unix_now)
+{
+    if (k->held != NULL) take_events(c, k, now);
+    if (!k->started || k->waits_connect || slc_gateway_client_due(k->session) > now) return;
+    bool down = !k->open && !k->connecting;
+    if (down && c->connecting >= CONNECTING_MAX) {
+        queue_for_connect(c, k);
+        return;
+    }
+    slc_gateway_client_tick(k->session, now, unix_now);
+    take_events(c, k, now);
+}
+
+void slc_clients_opened(struct slc_clients *c, uint32_t index, slc_time now, uint64_t unix_now)
+{
+    if (index >= c->count || !c->clients[index].started) return;
+    struct client *k = &c->clients[index];
+    k->open = true;
+    slc_gateway_client_opened(k->session, now, unix_now);
+    take_events(c, k, now);
+}
+
+void slc_clients_closed(struct slc_clients *c, uint32_t index, enum slc_status why, slc_time now)
+{
+    if (index >= c->count || !c->clients[index].started) return;
+    struct client *k = &c->clients[index];
+    k->open = false;
+    free(k->held);
+    k->held = NULL;
+    slc_gateway_client_closed(k->session, why, now);
+    take_events(c, k, now);
+}
+
+void slc_clients_text(struct slc_clients *c, uint32_t index, struct slc_bytes text, slc_time now, uint64_t unix_now)
+{
+    if (index >= c->count || !c->clients[index].started) return;
+    struct client *k = &c->clients[index];
+    slc_gateway_client_text(k->session, text, now, unix_now);
+    take_events(c, k, now);
+}
+
+/* ---- deadlines ---- */
+
+static slc_time earlier(slc_time a, slc_time b)
+{
+    return a < b ? a : b;
+}
+
+static slc_time next_deadline(struct slc_clients *c, struct client *k)
+{
+    slc_time session = k->started && !k->waits_connect ? slc_gateway_client_due(k->session) : SLC_NEVER;
+    if (!k->ready) return session;
+    slc_time look_ahead = c->traffic->look_ahead;
+    slc_time slot = earlier(k->main.next, k->loop.next);
+    slc_time due = earlier(session, slc_schedule_wake(slot, look_ahead));
+    due = earlier(due, slc_send_due(c, k));
+    return earlier(due, slc_reply_due(k));
+}
+
+static void arm(struct slc_clients *c, struct client *k)
+{
+    slc_time deadline = next_deadline(c, k);
+    if (deadline >= k->armed) return;
+    k->armed = deadline;
+    k->generation++;
+    c->port.arm(c->port.self, deadline, (uint64_t)k->generation << 32 | slc_client_index(c, k));
+}
+
+void slc_clients_due(struct slc_clients *c, const uint64_t *tokens, size_t n, slc_time now, uint64_t unix_now)
+{
+    (void)now;
+    (void)unix_now;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t index = (uint32_t)tokens[i];
+        if (index >= c->count) continue;
+        struct client *k = &c->clients[index];
+        if (k->generation != tokens[i] >> 32) continue;
+        k->armed = SLC_NEVER;
+        slc_client_activate(c, k);
+    }
+}
+
+/* ---- the run ---- */
+
+/* False: out of slots. */
+static bool look_at(struct slc_clients *c, struct client *k, slc_time now, uint64_t unix_now)
+{
+    tick_session(c, k, now, unix_now);
+    slc_send_overdue(c, k, now);
+    if (slc_reply_due(k) <= now) slc_reply_check(c, k, now);
+    if (k->reassembly != NULL && now - k->swept >= SWEEP_PERIOD) {
+        (void)slc_reassembly_sweep(k->reassembly, now);
+        slc_reply_keys_age(c, k, now);
+        k->swept = now;
+    }
+    return slc_send_plan(c, k, now) && k->held == NULL;
+}
+
+bool slc_clients_run(struct slc_clients *c, slc_time now, uint64_t unix_now)
+{
+    c->now = now;
+    let_connect(c, now, unix_now);
+    slc_surbs_make(c);
+    size_t looked = 0;
+    bool starved = false;
+    while (looked < c->active_count && !starved) {
+        starved = !look_at(c, &c->clients[c->active[looked]], now, unix_now);
+        if (!starved) looked++;
+    }
+    slc_build(c);
+    for (size_t i = 0; i < looked; i++) {
+        struct client *k = &c->clients[c->active[i]];
+        k->active = false;
+        arm(c, k);
+    }
+    c->active_count -= looked;
+    memmove(c->active, c->active + looked, c->active_count * sizeof *c->active);
+    return starved;
+}
+
+/* ---- numbers ---- */
+
+size_t slc_clients_queue(const struct slc_clients *c, uint32_t index)
+{
+    return c->clients[index].queued;
+}
+
+const struct slc_client_counters *slc_clients_counters(const struct slc_clients *c)
+{
+    return &c->counters;
+}
+
+const struct slc_client_counters *slc_clients_gateway_counters(const struct slc_clients *c,
+                                                               const uint8_t gateway[SLC_IDENTITY_BYTES])
+{
+    for (size_t i = 0; i < c->gateway_count; i++) {
+        if (memcmp(c->gateways[i]->identity, gateway, SLC_IDENTITY_BYTES) == 0) return &c->gateways[i]->counters;
+    }
+    return NULL;
+}
+
+size_t slc_clients_ready(const struct slc_clients *c)
+{
+    return c->ready;
+}
+
+static size_t client_memory(const struct slc_clients *c, const struct client *k)
+{
+    size_t bytes = sizeof *k + sizeof *k->keys + slc_gateway_client_bytes() + slc_pending_memory(&k->pending);
+    if (k->cover_keys != NULL) bytes += c->cover_ring * sizeof *k->cover_keys;
+    if (k->reassembly != NULL) {
+        size_t sets, held;
+        slc_reassembly_held(k->reassembly, &sets, &held);
+        bytes += held;
+    }
+    return bytes + slc_replies_memory(k->replies);
+}
+
+size_t slc_clients_memory(const struct slc_clients *c)
+{
+    size_t bytes = sizeof *c + c->max_clients * sizeof *c->active + c->batch * sizeof *c->plans;
+    for (size_t i = 0; i < c->count; i++) {
+        bytes += client_memory(c, &c->clients[i]);
+    }
+    return bytes + slc_send_memory(c) + slc_builder_memory(c->builder) + slc_surb_maker_memory(c->surb_maker) +
+           slc_receiver_memory(c->receiver) + slc_key_tables_memory(c->tables);
+}
