@@ -153,7 +153,7 @@ static void read_claim_answer(struct slc_gateway_client *g, int64_t balance, slc
     if (balance > 0) become_ready(g, now);
 }
 
-static void out_of_bandwidth(struct slc_gateway_client *g, const struct slc_message *message, slc_time now)
+static void out_of_bandwidth(struct slc_gateway_client *g, const struct slc_control_message *message, slc_time now)
 {
     if (g->ready) {
         (void)slc_fail(&g->error, SLC_OUT_OF_BANDWIDTH, "gateway wants %lld bytes of bandwidth and has %lld of ours",
@@ -164,10 +164,10 @@ static void out_of_bandwidth(struct slc_gateway_client *g, const struct slc_mess
     read_balance(g, message->bandwidth < LOW_BANDWIDTH ? message->bandwidth : 0, now);
 }
 
-static void read_error(struct slc_gateway_client *g, const struct slc_message *message, slc_time now)
+static void read_error(struct slc_gateway_client *g, const struct slc_control_message *message, slc_time now)
 {
     char said[WORDS_MAX];
-    (void)slc_message_words(message->text, said, sizeof said);
+    (void)slc_control_message_words(message->text, said, sizeof said);
     if (g->claiming && !g->used) {
         (void)slc_fail(&g->error, SLC_REFUSED,
                        "gateway gives no free bandwidth (%s): it wants zk-nym credentials; choose another gateway",
@@ -179,7 +179,7 @@ static void read_error(struct slc_gateway_client *g, const struct slc_message *m
     slc_gateway_lose(g, true, now);
 }
 
-static void open_text(struct slc_gateway_client *g, const struct slc_message *message, slc_time now)
+static void open_text(struct slc_gateway_client *g, const struct slc_control_message *message, slc_time now)
 {
     switch (message->kind) {
     case SLC_MESSAGE_SENT:
@@ -202,8 +202,8 @@ static void open_text(struct slc_gateway_client *g, const struct slc_message *me
 
 static void session_text(struct slc_gateway_client *g, struct slc_bytes text, slc_time now, uint64_t unix_now)
 {
-    struct slc_message message;
-    enum slc_status status = slc_message_parse(text, SLC_MESSAGES_RESPONSE, &message);
+    struct slc_control_message message;
+    enum slc_status status = slc_control_message_parse(text, SLC_MESSAGES_RESPONSE, &message);
     if (status == SLC_UNSUPPORTED) return; /* of a later version; it can be no answer to what we ask */
     if (status != SLC_OK) {
         (void)slc_fail(&g->error, status, "gateway sent text that is no message: %s", slc_status_text(status));
@@ -333,36 +333,37 @@ static void write_forget(struct slc_gateway_client *g, struct slc_writer *out)
     uint8_t sealed[SLC_CONTROL_SEALED_MAX];
     slc_random_bytes(g->random, nonce, sizeof nonce);
     size_t len = slc_control_seal(&FORGET, g->key, nonce, sealed);
-    slc_message_write(&(struct slc_message){.kind = SLC_MESSAGE_ENCRYPTED_REQUEST,
-                                            .data = slc_bytes(sealed, len),
-                                            .nonce = slc_bytes(nonce, sizeof nonce)},
-                      out);
+    slc_control_message_write(&(struct slc_control_message){.kind = SLC_MESSAGE_ENCRYPTED_REQUEST,
+                                                            .data = slc_bytes(sealed, len),
+                                                            .nonce = slc_bytes(nonce, sizeof nonce)},
+                              out);
 }
 
 static void write_pending(struct slc_gateway_client *g, uint32_t what, struct slc_writer *out)
 {
     switch (what) {
     case PENDING_HANDSHAKE_ERROR:
-        slc_message_write(
-            &(struct slc_message){.kind = SLC_MESSAGE_HANDSHAKE_ERROR, .text = slc_bytes_of_text(g->complaint)}, out);
+        slc_control_message_write(
+            &(struct slc_control_message){.kind = SLC_MESSAGE_HANDSHAKE_ERROR, .text = slc_bytes_of_text(g->complaint)},
+            out);
         return;
     case PENDING_FORGET:
         write_forget(g, out);
         return;
     case PENDING_VERSION:
-        slc_message_write(&(struct slc_message){.kind = SLC_MESSAGE_SUPPORTED_PROTOCOL_ASK}, out);
+        slc_control_message_write(&(struct slc_control_message){.kind = SLC_MESSAGE_SUPPORTED_PROTOCOL_ASK}, out);
         return;
     case PENDING_PAYLOAD:
-        slc_message_write(&(struct slc_message){.kind = SLC_MESSAGE_HANDSHAKE_PAYLOAD,
-                                                .version = g->version,
-                                                .data = slc_bytes(g->payload, g->payload_len)},
-                          out);
+        slc_control_message_write(&(struct slc_control_message){.kind = SLC_MESSAGE_HANDSHAKE_PAYLOAD,
+                                                                .version = g->version,
+                                                                .data = slc_bytes(g->payload, g->payload_len)},
+                                  out);
         return;
     case PENDING_AUTH:
         slc_gateway_write_authentication(g, out);
         return;
     default:
-        slc_message_write(&(struct slc_message){.kind = SLC_MESSAGE_CLAIM_TESTNET_BANDWIDTH}, out);
+        slc_control_message_write(&(struct slc_control_message){.kind = SLC_MESSAGE_CLAIM_TESTNET_BANDWIDTH}, out);
         return;
     }
 }

@@ -101,7 +101,7 @@ void slc_gateway_authenticate(struct slc_gateway_client *g, slc_time now, uint64
 /* A text in STATE_ANSWER or STATE_ACCEPTANCE. */
 void slc_gateway_handshake_text(struct slc_gateway_client *g, struct slc_bytes text, slc_time now);
 /* A response in STATE_VERSION, STATE_REGISTER, STATE_CLOCK or STATE_AUTH. */
-void slc_gateway_login_response(struct slc_gateway_client *g, const struct slc_message *message, slc_time now,
+void slc_gateway_login_response(struct slc_gateway_client *g, const struct slc_control_message *message, slc_time now,
                                 uint64_t unix_now);
 /* Ends a handshake with handshakeError. */
 void slc_gateway_handshake_failed(struct slc_gateway_client *g, enum slc_status reason, slc_time now);

@@ -13,13 +13,13 @@ enum {
     AUTH_REFUSALS = 2, /* then the stored key is taken for lost                                 */
 };
 
-static void lose_unexpected(struct slc_gateway_client *g, const struct slc_message *message, const char *waiting_for,
-                            slc_time now)
+static void lose_unexpected(struct slc_gateway_client *g, const struct slc_control_message *message,
+                            const char *waiting_for, slc_time now)
 {
     char said[WORDS_MAX];
     if (message != NULL && message->kind == SLC_MESSAGE_ERROR) {
         (void)slc_fail(&g->error, SLC_REFUSED, "gateway refused %s: %s", waiting_for,
-                       slc_message_words(message->text, said, sizeof said));
+                       slc_control_message_words(message->text, said, sizeof said));
     } else {
         (void)slc_fail(&g->error, SLC_MALFORMED, "gateway sent something else than the answer to %s", waiting_for);
     }
@@ -82,7 +82,7 @@ void slc_gateway_handshake_failed(struct slc_gateway_client *g, enum slc_status 
     slc_gateway_lose(g, true, now);
 }
 
-static void read_answer(struct slc_gateway_client *g, const struct slc_message *message, slc_time now)
+static void read_answer(struct slc_gateway_client *g, const struct slc_control_message *message, slc_time now)
 {
     uint8_t nonce[SLC_SEAL_NONCE_BYTES];
     if (message->version > SLC_GATEWAY_VERSION) {
@@ -110,7 +110,7 @@ static void read_answer(struct slc_gateway_client *g, const struct slc_message *
     g->deadline = slc_gateway_after(now, HANDSHAKE_TIMEOUT);
 }
 
-static void read_acceptance(struct slc_gateway_client *g, const struct slc_message *message, slc_time now)
+static void read_acceptance(struct slc_gateway_client *g, const struct slc_control_message *message, slc_time now)
 {
     if (message->data.len != 1) {
         slc_gateway_handshake_failed(g, SLC_MALFORMED, now);
@@ -132,12 +132,12 @@ static void read_acceptance(struct slc_gateway_client *g, const struct slc_messa
 /* What is neither handshakePayload nor handshakeError is skipped, as the reference does. */
 void slc_gateway_handshake_text(struct slc_gateway_client *g, struct slc_bytes text, slc_time now)
 {
-    struct slc_message message;
+    struct slc_control_message message;
     char said[WORDS_MAX];
-    if (slc_message_parse(text, SLC_MESSAGES_HANDSHAKE, &message) == SLC_OK) {
+    if (slc_control_message_parse(text, SLC_MESSAGES_HANDSHAKE, &message) == SLC_OK) {
         if (message.kind == SLC_MESSAGE_HANDSHAKE_ERROR) {
             (void)slc_fail(&g->error, SLC_REFUSED, "gateway refused to register us: %s",
-                           slc_message_words(message.text, said, sizeof said));
+                           slc_control_message_words(message.text, said, sizeof said));
             complain(g, "error on the remote: ", said);
             slc_gateway_lose(g, true, now);
         } else if (g->state == STATE_ANSWER) {
@@ -145,7 +145,7 @@ void slc_gateway_handshake_text(struct slc_gateway_client *g, struct slc_bytes t
         } else {
             read_acceptance(g, &message, now);
         }
-    } else if (slc_message_parse(text, SLC_MESSAGES_RESPONSE, &message) == SLC_OK &&
+    } else if (slc_control_message_parse(text, SLC_MESSAGES_RESPONSE, &message) == SLC_OK &&
                message.kind == SLC_MESSAGE_ERROR) {
         lose_unexpected(g, &message, "to register us", now);
     }
@@ -189,7 +189,7 @@ static bool says_not_registered(struct slc_bytes text)
     return text.len > 0 && memmem(text.data, text.len, WORDS, sizeof WORDS - 1) != NULL;
 }
 
-static void read_auth_answer(struct slc_gateway_client *g, const struct slc_message *message, slc_time now)
+static void read_auth_answer(struct slc_gateway_client *g, const struct slc_control_message *message, slc_time now)
 {
     bool accepted = message->kind == SLC_MESSAGE_AUTHENTICATED && message->status;
     if (accepted && message->version > SLC_GATEWAY_VERSION) {
@@ -213,7 +213,7 @@ static void read_auth_answer(struct slc_gateway_client *g, const struct slc_mess
     lose_unexpected(g, message, "our authentication", now);
 }
 
-static void read_version(struct slc_gateway_client *g, const struct slc_message *message, slc_time now,
+static void read_version(struct slc_gateway_client *g, const struct slc_control_message *message, slc_time now,
                          uint64_t unix_now)
 {
     if (message->kind != SLC_MESSAGE_SUPPORTED_PROTOCOL_ANSWER) {
@@ -231,7 +231,7 @@ static void read_version(struct slc_gateway_client *g, const struct slc_message 
     slc_gateway_log_in(g, now, unix_now);
 }
 
-void slc_gateway_login_response(struct slc_gateway_client *g, const struct slc_message *message, slc_time now,
+void slc_gateway_login_response(struct slc_gateway_client *g, const struct slc_control_message *message, slc_time now,
                                 uint64_t unix_now)
 {
     if (message->kind == SLC_MESSAGE_SENT) return; /* never an answer (section 8.3) */
@@ -260,12 +260,12 @@ void slc_gateway_write_authentication(struct slc_gateway_client *g, struct slc_w
     struct slc_authentication a = {.version = g->version, .timestamp = g->next_stamp};
     slc_random_bytes(g->random, a.nonce, sizeof a.nonce);
     slc_authentication_make(&a, &g->keys->identity, g->key);
-    slc_message_write(&(struct slc_message){.kind = SLC_MESSAGE_AUTHENTICATE_V2,
-                                            .version = a.version,
-                                            .identity = slc_bytes(a.identity, sizeof a.identity),
-                                            .data = slc_bytes(a.ciphertext, sizeof a.ciphertext),
-                                            .nonce = slc_bytes(a.nonce, sizeof a.nonce),
-                                            .timestamp = a.timestamp,
-                                            .signature = slc_bytes(a.signature, sizeof a.signature)},
-                      out);
+    slc_control_message_write(&(struct slc_control_message){.kind = SLC_MESSAGE_AUTHENTICATE_V2,
+                                                            .version = a.version,
+                                                            .identity = slc_bytes(a.identity, sizeof a.identity),
+                                                            .data = slc_bytes(a.ciphertext, sizeof a.ciphertext),
+                                                            .nonce = slc_bytes(a.nonce, sizeof a.nonce),
+                                                            .timestamp = a.timestamp,
+                                                            .signature = slc_bytes(a.signature, sizeof a.signature)},
+                              out);
 }

@@ -27,14 +27,14 @@ struct field {
 enum { MAX_FIELDS = 6 };
 
 struct variant {
-    enum slc_message_kind kind;
+    enum slc_control_message_kind kind;
     unsigned sets;
     const char *name;
     const char *alias;
     struct field fields[MAX_FIELDS + 1]; /* in the order in which they are written; ends with a NULL key */
 };
 
-#define AT(member) offsetof(struct slc_message, member)
+#define AT(member) offsetof(struct slc_control_message, member)
 #define WANTED(key, kind, member)                                                                                      \
     {                                                                                                                  \
         key, NULL, kind, false, AT(member)                                                                             \
@@ -145,7 +145,7 @@ static enum slc_status only_member(const struct slc_json *object, struct slc_jso
     return SLC_OK;
 }
 
-static enum slc_status read_out_of_bandwidth(const struct slc_json *value, struct slc_message *message)
+static enum slc_status read_out_of_bandwidth(const struct slc_json *value, struct slc_control_message *message)
 {
     struct slc_json key;
     struct slc_json number;
@@ -165,7 +165,7 @@ static enum slc_status read_out_of_bandwidth(const struct slc_json *value, struc
     return required && available ? SLC_OK : SLC_MALFORMED;
 }
 
-static enum slc_status read_typed_error(const struct slc_json *value, struct slc_message *message)
+static enum slc_status read_typed_error(const struct slc_json *value, struct slc_control_message *message)
 {
     struct slc_json key;
     struct slc_json content;
@@ -188,8 +188,8 @@ static enum slc_status read_base64(const struct slc_json *value, uint8_t *out, s
 }
 
 /* A field that is bytes in the end, into the message's store. */
-static enum slc_status read_stored(enum field_kind kind, const struct slc_json *value, struct slc_message *message,
-                                   struct slc_bytes *view)
+static enum slc_status read_stored(enum field_kind kind, const struct slc_json *value,
+                                   struct slc_control_message *message, struct slc_bytes *view)
 {
     uint8_t *out = message->store + message->stored;
     size_t cap = sizeof message->store - message->stored;
@@ -203,7 +203,8 @@ static enum slc_status read_stored(enum field_kind kind, const struct slc_json *
     return SLC_OK;
 }
 
-static enum slc_status read_field(const struct field *field, const struct slc_json *value, struct slc_message *message)
+static enum slc_status read_field(const struct field *field, const struct slc_json *value,
+                                  struct slc_control_message *message)
 {
     void *member = (uint8_t *)message + field->offset;
     uint64_t number = 0;
@@ -255,7 +256,7 @@ static const struct field *find_field(const struct variant *variant, const struc
 }
 
 static enum slc_status read_fields(const struct variant *variant, const struct slc_json *object,
-                                   struct slc_message *message)
+                                   struct slc_control_message *message)
 {
     struct slc_json key;
     struct slc_json value;
@@ -293,7 +294,7 @@ static enum slc_status find_type(const struct slc_json *root, struct slc_json *t
     return found && type->kind == SLC_JSON_STRING ? SLC_OK : SLC_MALFORMED;
 }
 
-enum slc_status slc_message_parse(struct slc_bytes text, unsigned sets, struct slc_message *message)
+enum slc_status slc_control_message_parse(struct slc_bytes text, unsigned sets, struct slc_control_message *message)
 {
     struct slc_json root;
     struct slc_json type;
@@ -318,7 +319,7 @@ static void write_base64(struct slc_writer *w, struct slc_bytes bytes)
     slc_json_write_text(w, slc_bytes_of_text(text));
 }
 
-static void write_typed_error(struct slc_writer *w, const struct slc_message *message)
+static void write_typed_error(struct slc_writer *w, const struct slc_control_message *message)
 {
     if (message->ticket_replay) {
         slc_json_write_raw(w, "\"ticket_replay\"");
@@ -331,7 +332,7 @@ static void write_typed_error(struct slc_writer *w, const struct slc_message *me
     slc_json_write_raw(w, "}}");
 }
 
-static void write_field(struct slc_writer *w, const struct field *field, const struct slc_message *message)
+static void write_field(struct slc_writer *w, const struct field *field, const struct slc_control_message *message)
 {
     const void *member = (const uint8_t *)message + field->offset;
     switch (field->kind) {
@@ -368,7 +369,7 @@ static void write_field(struct slc_writer *w, const struct field *field, const s
     }
 }
 
-void slc_message_write(const struct slc_message *message, struct slc_writer *out)
+void slc_control_message_write(const struct slc_control_message *message, struct slc_writer *out)
 {
     const struct variant *variant = NULL;
     for (size_t i = 0; i < VARIANT_COUNT && variant == NULL; i++) {
@@ -389,7 +390,7 @@ void slc_message_write(const struct slc_message *message, struct slc_writer *out
     slc_write_u8(out, '}');
 }
 
-const char *slc_message_words(struct slc_bytes text, char *out, size_t cap)
+const char *slc_control_message_words(struct slc_bytes text, char *out, size_t cap)
 {
     size_t len = text.len < cap ? text.len : cap - 1;
     while (len > 0 && len < text.len && (text.data[len] & 0xc0) == 0x80) {

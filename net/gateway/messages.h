@@ -23,14 +23,14 @@ enum {
 };
 
 /* Which messages are legal where: the same `type` is known in one place and unknown in another. */
-enum slc_message_set {
+enum slc_control_message_set {
     SLC_MESSAGES_REQUEST = 1,   /* client to gateway, outside the handshake */
     SLC_MESSAGES_RESPONSE = 2,  /* gateway to client, outside the handshake */
     SLC_MESSAGES_HANDSHAKE = 4, /* both ways, inside the handshake          */
 };
 
 /* The kind is the `type`; behind it the fields that it has. */
-enum slc_message_kind {
+enum slc_control_message_kind {
     SLC_MESSAGE_HANDSHAKE_PAYLOAD,         /* version, data                                                      */
     SLC_MESSAGE_HANDSHAKE_ERROR,           /* text                                                               */
     SLC_MESSAGE_REGISTER_INIT,             /* version, data; what a handshakePayload is called as a request      */
@@ -54,8 +54,8 @@ enum slc_message_kind {
 };
 
 /* One message. Reading, the views point into `store`: do not copy the struct. Writing, they point anywhere. */
-struct slc_message {
-    enum slc_message_kind kind;
+struct slc_control_message {
+    enum slc_control_message_kind kind;
     uint8_t version;
     bool has_version;
     bool status;
@@ -74,21 +74,23 @@ struct slc_message {
 };
 
 /*
- * Reads one text message of one of `sets` (slc_message_set, or-ed). Lengths of byte fields are their user's to check.
+ * Reads one text message of one of `sets` (slc_control_message_set, or-ed). Lengths of byte fields are their user's to
+ * check.
  *
  * SLC_UNSUPPORTED: well-formed JSON with a `type` that is unknown there. Otherwise what is wrong: SLC_TOO_LONG,
  * SLC_NOT_UTF8, SLC_TOO_DEEP, SLC_MALFORMED (syntax, missing field, wrong kind of value), SLC_OUT_OF_RANGE,
  * SLC_DUPLICATE (a known key twice). Any thread.
  */
-SLC_MUST_CHECK enum slc_status slc_message_parse(struct slc_bytes text, unsigned sets, struct slc_message *message);
+SLC_MUST_CHECK enum slc_status slc_control_message_parse(struct slc_bytes text, unsigned sets,
+                                                         struct slc_control_message *message);
 
 /* Appends the message as the published client and gateway write it, byte for byte. Check the writer. Any thread. */
-void slc_message_write(const struct slc_message *message, struct slc_writer *out);
+void slc_control_message_write(const struct slc_control_message *message, struct slc_writer *out);
 
 /*
  * A peer's words for people and logs: cut to `cap` with its final 0, at a character's end, and without anything that a
  * terminal would obey. Returns `out`. Any thread.
  */
-const char *slc_message_words(struct slc_bytes text, char *out, size_t cap);
+const char *slc_control_message_words(struct slc_bytes text, char *out, size_t cap);
 
 #endif

@@ -139,7 +139,7 @@ enum slc_status slc_server_session_charge(struct slc_server_session *s, size_t p
     if (s->client == NULL || packet_bytes > INT32_MAX) return SLC_BAD_ARGUMENT;
     int64_t cost = (int64_t)packet_bytes;
     int64_t left = balance(s, unix_now);
-    struct slc_message answer = {.kind = SLC_MESSAGE_SENT, .bandwidth = left};
+    struct slc_control_message answer = {.kind = SLC_MESSAGE_SENT, .bandwidth = left};
     if (left < cost) {
         answer.kind = SLC_MESSAGE_TYPED_ERROR;
         answer.required = cost;
@@ -147,7 +147,7 @@ enum slc_status slc_server_session_charge(struct slc_server_session *s, size_t p
         s->client->bandwidth -= cost;
         answer.bandwidth = s->client->bandwidth;
     }
-    slc_message_write(&answer, out);
+    slc_control_message_write(&answer, out);
     if (!slc_writer_ok(out)) return SLC_TOO_LONG;
     return left < cost ? SLC_OUT_OF_BANDWIDTH : SLC_OK;
 }
@@ -189,7 +189,7 @@ static void handshake_failed(struct slc_server_session *s, const char *text)
     refuse_twice(s, text);
 }
 
-static void begin_registration(struct slc_server_session *s, const struct slc_message *message, slc_time now)
+static void begin_registration(struct slc_server_session *s, const struct slc_control_message *message, slc_time now)
 {
     uint8_t secret[SLC_KEY_BYTES];
     uint8_t nonce[SLC_SEAL_NONCE_BYTES];
@@ -233,12 +233,12 @@ static void register_client(struct slc_server_session *s)
 /* Text that does not belong to the handshake is skipped, as the reference does. */
 static void handshake_text(struct slc_server_session *s, struct slc_bytes text)
 {
-    struct slc_message message;
-    if (slc_message_parse(text, SLC_MESSAGES_HANDSHAKE, &message) != SLC_OK) return;
+    struct slc_control_message message;
+    if (slc_control_message_parse(text, SLC_MESSAGES_HANDSHAKE, &message) != SLC_OK) return;
     if (message.kind == SLC_MESSAGE_HANDSHAKE_ERROR) {
         char said[128];
         (void)snprintf(s->complaint, sizeof s->complaint, "error on the remote: %s",
-                       slc_message_words(message.text, said, sizeof said));
+                       slc_control_message_words(message.text, said, sizeof said));
         handshake_failed(s, s->complaint);
         return;
     }
@@ -259,7 +259,7 @@ static bool take_bytes(uint8_t *out, size_t len, struct slc_bytes view)
     return true;
 }
 
-static const char *check_authentication(struct slc_server_session *s, const struct slc_message *message,
+static const char *check_authentication(struct slc_server_session *s, const struct slc_control_message *message,
                                         uint64_t unix_now, struct slc_registered **client)
 {
     struct slc_authentication a = {.version = message->version, .timestamp = message->timestamp};
@@ -286,7 +286,7 @@ static const char *check_authentication(struct slc_server_session *s, const stru
     return NULL;
 }
 
-static void authenticate(struct slc_server_session *s, const struct slc_message *message, uint64_t unix_now)
+static void authenticate(struct slc_server_session *s, const struct slc_control_message *message, uint64_t unix_now)
 {
     struct slc_registered *client = NULL;
     const char *refusal = check_authentication(s, message, unix_now, &client);
@@ -302,8 +302,8 @@ static void authenticate(struct slc_server_session *s, const struct slc_message 
 
 static void fresh_text(struct slc_server_session *s, struct slc_bytes text, slc_time now, uint64_t unix_now)
 {
-    struct slc_message message;
-    if (slc_message_parse(text, SLC_MESSAGES_REQUEST, &message) != SLC_OK) {
+    struct slc_control_message message;
+    if (slc_control_message_parse(text, SLC_MESSAGES_REQUEST, &message) != SLC_OK) {
         refuse(s, "the request is malformed");
         return;
     }
@@ -326,7 +326,7 @@ static void fresh_text(struct slc_server_session *s, struct slc_bytes text, slc_
 
 /* ---- the open session (section 8): one answer per text, the connection stays ---- */
 
-static void control_request(struct slc_server_session *s, const struct slc_message *message)
+static void control_request(struct slc_server_session *s, const struct slc_control_message *message)
 {
     struct slc_control control;
     if (slc_control_open(message->data, message->nonce, s->client->key, &control) != SLC_OK ||
@@ -346,8 +346,8 @@ static void control_request(struct slc_server_session *s, const struct slc_messa
 
 static void authenticated_text(struct slc_server_session *s, struct slc_bytes text, uint64_t unix_now)
 {
-    struct slc_message message;
-    if (slc_message_parse(text, SLC_MESSAGES_REQUEST, &message) != SLC_OK) {
+    struct slc_control_message message;
+    if (slc_control_message_parse(text, SLC_MESSAGES_REQUEST, &message) != SLC_OK) {
         answer_error(s, "the request is malformed");
         return;
     }
@@ -439,16 +439,16 @@ static void write_ack(struct slc_server_session *s, enum slc_control_kind kind, 
     uint8_t sealed[SLC_CONTROL_SEALED_MAX];
     slc_random_bytes(s->config.random, nonce, sizeof nonce);
     size_t len = slc_control_seal(&(struct slc_control){.kind = kind}, s->client->key, nonce, sealed);
-    slc_message_write(&(struct slc_message){.kind = SLC_MESSAGE_ENCRYPTED_RESPONSE,
-                                            .data = slc_bytes(sealed, len),
-                                            .nonce = slc_bytes(nonce, sizeof nonce)},
-                      out);
+    slc_control_message_write(&(struct slc_control_message){.kind = SLC_MESSAGE_ENCRYPTED_RESPONSE,
+                                                            .data = slc_bytes(sealed, len),
+                                                            .nonce = slc_bytes(nonce, sizeof nonce)},
+                              out);
 }
 
 static void write_action(struct slc_server_session *s, const struct action *action, struct slc_writer *out)
 {
     static const uint8_t ACCEPTED = SLC_HANDSHAKE_ACCEPTED;
-    struct slc_message m = {.version = s->version, .status = true};
+    struct slc_control_message m = {.version = s->version, .status = true};
     switch (action->kind) {
     case ACTION_CONTROL_ACK:
         write_ack(s, action->ack, out);
@@ -485,7 +485,7 @@ static void write_action(struct slc_server_session *s, const struct action *acti
         m.text = slc_bytes_of_text(action->text);
         break;
     }
-    slc_message_write(&m, out);
+    slc_control_message_write(&m, out);
 }
 
 bool slc_server_session_next(struct slc_server_session *s, struct slc_server_event *event, struct slc_writer *out)

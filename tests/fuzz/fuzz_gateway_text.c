@@ -22,10 +22,10 @@ static void control(struct slc_bytes text)
     if (first.session != second.session) abort();
 }
 
-static size_t write(const struct slc_message *message, uint8_t *out, size_t cap)
+static size_t write(const struct slc_control_message *message, uint8_t *out, size_t cap)
 {
     struct slc_writer w = slc_writer(out, cap);
-    slc_message_write(message, &w);
+    slc_control_message_write(message, &w);
     if (!slc_writer_ok(&w)) abort();
     return w.len;
 }
@@ -34,15 +34,15 @@ static void message(struct slc_bytes text, unsigned sets)
 {
     static uint8_t first_text[SLC_MESSAGE_TEXT_LIMIT];
     static uint8_t second_text[SLC_MESSAGE_TEXT_LIMIT];
-    struct slc_message first;
-    struct slc_message second;
+    struct slc_control_message first;
+    struct slc_control_message second;
     char words[16];
-    if (slc_message_parse(text, sets, &first) != SLC_OK) return;
+    if (slc_control_message_parse(text, sets, &first) != SLC_OK) return;
     size_t first_len = write(&first, first_text, sizeof first_text);
-    if (slc_message_parse(slc_bytes(first_text, first_len), sets, &second) != SLC_OK) abort();
+    if (slc_control_message_parse(slc_bytes(first_text, first_len), sets, &second) != SLC_OK) abort();
     size_t second_len = write(&second, second_text, sizeof second_text);
     if (first_len != second_len || memcmp(first_text, second_text, first_len) != 0) abort();
-    if (strlen(slc_message_words(first.text, words, sizeof words)) >= sizeof words) abort();
+    if (strlen(slc_control_message_words(first.text, words, sizeof words)) >= sizeof words) abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

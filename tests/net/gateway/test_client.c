@@ -118,7 +118,7 @@ static void registrations_are_upstreams_text_for_text(void **state)
 static void check_sent(struct bench *b, const cJSON *c)
 {
     const cJSON *wanted = slc_vec(c, "client_sends_after_message_1");
-    struct slc_message message;
+    struct slc_control_message message;
     size_t at = 2;
     const cJSON *text;
     cJSON_ArrayForEach(text, wanted)
@@ -128,7 +128,7 @@ static void check_sent(struct bench *b, const cJSON *c)
             continue;
         }
         struct slc_bytes sent = slc_bytes_of_text(b->sent[at++]);
-        assert_int_equal(slc_message_parse(sent, SLC_MESSAGES_HANDSHAKE, &message), SLC_OK);
+        assert_int_equal(slc_control_message_parse(sent, SLC_MESSAGES_HANDSHAKE, &message), SLC_OK);
         assert_int_equal(message.version, slc_vec_u64(c, "version_in_message_3"));
         slc_vec_expect(vectors("transcripts/0"), "message_3", message.data);
     }

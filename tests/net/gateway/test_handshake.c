@@ -93,7 +93,7 @@ static enum slc_status wanted_status(const cJSON *result)
 static void bad_second_messages_fail_as_upstreams(void **state)
 {
     (void)state;
-    struct slc_message message;
+    struct slc_control_message message;
     size_t cases = 0;
     const cJSON *c;
     cJSON_ArrayForEach(c, slc_vec_list(vectors("handshake_cases/cases/client_side"), ""))
@@ -102,7 +102,7 @@ static void bad_second_messages_fail_as_upstreams(void **state)
         if (strncmp(slc_vec_text(c, "what"), "message 2: ", 11) != 0) continue;
         begin(&p, vectors("transcripts/0"));
         struct slc_bytes text = slc_bytes_of_text(slc_vec_text(c, "gateway_sends/0"));
-        assert_int_equal(slc_message_parse(text, SLC_MESSAGES_HANDSHAKE, &message), SLC_OK);
+        assert_int_equal(slc_control_message_parse(text, SLC_MESSAGES_HANDSHAKE, &message), SLC_OK);
         enum slc_status status = prove(&p, message.data);
         if (status != wanted_status(slc_vec(c, "client_result"))) fail_msg("%s", slc_vec_text(c, "what"));
         cases++;
@@ -113,7 +113,7 @@ static void bad_second_messages_fail_as_upstreams(void **state)
 static void bad_first_and_third_messages_fail_as_upstreams(void **state)
 {
     (void)state;
-    struct slc_message message;
+    struct slc_control_message message;
     size_t cases = 0;
     const cJSON *c;
     cJSON_ArrayForEach(c, slc_vec_list(vectors("handshake_cases/cases/gateway_side"), ""))
@@ -129,7 +129,7 @@ static void bad_first_and_third_messages_fail_as_upstreams(void **state)
         }
         assert_int_equal(answer(&p, BYTES(p.init)), SLC_OK);
         struct slc_bytes text = slc_bytes_of_text(slc_vec_text(c, "client_then_sends/0"));
-        assert_int_equal(slc_message_parse(text, SLC_MESSAGES_HANDSHAKE, &message), SLC_OK);
+        assert_int_equal(slc_control_message_parse(text, SLC_MESSAGES_HANDSHAKE, &message), SLC_OK);
         if (message.kind == SLC_MESSAGE_HANDSHAKE_ERROR) continue;
         if (slc_handshake_accept(&p.at_gateway, message.data) != wanted_status(result))
             fail_msg("%s", slc_vec_text(c, "what"));
@@ -178,14 +178,14 @@ static void authentication_requests_are_repeated_byte_for_byte(void **state)
         slc_vec_expect(c, "address_ciphertext", BYTES(a.ciphertext));
         slc_vec_expect(c, "signature", BYTES(a.signature));
         struct slc_writer w = slc_writer(text, sizeof text);
-        struct slc_message message = {.kind = SLC_MESSAGE_AUTHENTICATE_V2,
-                                      .version = a.version,
-                                      .identity = BYTES(a.identity),
-                                      .data = BYTES(a.ciphertext),
-                                      .nonce = BYTES(a.nonce),
-                                      .timestamp = a.timestamp,
-                                      .signature = BYTES(a.signature)};
-        slc_message_write(&message, &w);
+        struct slc_control_message message = {.kind = SLC_MESSAGE_AUTHENTICATE_V2,
+                                              .version = a.version,
+                                              .identity = BYTES(a.identity),
+                                              .data = BYTES(a.ciphertext),
+                                              .nonce = BYTES(a.nonce),
+                                              .timestamp = a.timestamp,
+                                              .signature = BYTES(a.signature)};
+        slc_control_message_write(&message, &w);
         slc_expect_bytes(slc_bytes(text, w.len), slc_bytes_of_text(slc_vec_text(c, "text")), "authenticateV2");
         assert_int_equal(slc_authentication_verify(&a, a.timestamp), SLC_OK);
         if (a.timestamp > 0) assert_int_equal(slc_authentication_accept(&a, key, a.timestamp - 1), SLC_OK);

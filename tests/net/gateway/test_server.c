@@ -63,11 +63,11 @@ static void say(struct bench *b, const char *text)
     say_bytes(b, slc_bytes_of_text(text));
 }
 
-static void say_message(struct bench *b, const struct slc_message *message)
+static void say_message(struct bench *b, const struct slc_control_message *message)
 {
     uint8_t text[4096];
     struct slc_writer w = slc_writer(text, sizeof text);
-    slc_message_write(message, &w);
+    slc_control_message_write(message, &w);
     assert_true(slc_writer_ok(&w));
     say_bytes(b, slc_bytes(text, w.len));
 }
@@ -174,7 +174,7 @@ static void registrations_are_upstreams_text_for_text(void **state)
 /* Message 1 of a case: the version stands in its name, the payload is the transcript's or its own. */
 static void say_first(struct bench *b, const cJSON *c)
 {
-    struct slc_message m = {.kind = SLC_MESSAGE_REGISTER_INIT, .version = SLC_GATEWAY_VERSION};
+    struct slc_control_message m = {.kind = SLC_MESSAGE_REGISTER_INIT, .version = SLC_GATEWAY_VERSION};
     const char *proposed = strstr(slc_vec_text(c, "what"), "proposed ");
     if (proposed != NULL) m.version = (uint8_t)strtoul(proposed + 9, NULL, 10);
     m.data = slc_vec_is(c, "message_1", "as in the transcript") ? slc_vec_bytes(vectors("transcripts/0"), "message_1")
@@ -190,7 +190,7 @@ static void clients_good_and_bad_are_met_as_upstream_does(void **state)
     cJSON_ArrayForEach(c, slc_vec_list(vectors("handshake_cases/cases/gateway_side"), ""))
     {
         struct bench *b = bench_new(vectors("transcripts/0"));
-        struct slc_message m;
+        struct slc_control_message m;
         const cJSON *text;
         say_first(b, c);
         cJSON_ArrayForEach(text, slc_vec(c, "client_then_sends"))
@@ -202,7 +202,7 @@ static void clients_good_and_bad_are_met_as_upstream_does(void **state)
         cJSON_ArrayForEach(sent, slc_vec_list(c, "gateway_sends"))
         {
             struct slc_bytes got = slc_bytes_of_text(b->sent[at++]);
-            assert_int_equal(slc_message_parse(got, SLC_MESSAGES_HANDSHAKE, &m), SLC_OK);
+            assert_int_equal(slc_control_message_parse(got, SLC_MESSAGES_HANDSHAKE, &m), SLC_OK);
             if (m.kind == SLC_MESSAGE_HANDSHAKE_ERROR) {
                 slc_expect_bytes(m.text, slc_bytes_of_text(slc_vec_text(sent, "handshakeError")), "handshakeError");
             } else {
@@ -258,13 +258,13 @@ static void authenticate(struct bench *b, struct login login)
     key[0] ^= login.other_key;
     slc_authentication_make(&a, login.stranger ? &stranger : &b->client, key);
     a.signature[3] ^= login.bad_signature;
-    say_message(b, &(struct slc_message){.kind = SLC_MESSAGE_AUTHENTICATE_V2,
-                                         .version = a.version,
-                                         .identity = slc_bytes(a.identity, sizeof a.identity),
-                                         .data = slc_bytes(a.ciphertext, sizeof a.ciphertext),
-                                         .nonce = slc_bytes(a.nonce, sizeof a.nonce),
-                                         .timestamp = a.timestamp,
-                                         .signature = slc_bytes(a.signature, sizeof a.signature)});
+    say_message(b, &(struct slc_control_message){.kind = SLC_MESSAGE_AUTHENTICATE_V2,
+                                                 .version = a.version,
+                                                 .identity = slc_bytes(a.identity, sizeof a.identity),
+                                                 .data = slc_bytes(a.ciphertext, sizeof a.ciphertext),
+                                                 .nonce = slc_bytes(a.nonce, sizeof a.nonce),
+                                                 .timestamp = a.timestamp,
+                                                 .signature = slc_bytes(a.signature, sizeof a.signature)});
 }
 
 static void an_authentication_is_answered_with_its_version(void **state)
@@ -418,14 +418,14 @@ static void encrypted_requests_are_acknowledged_under_the_key(void **state)
     const cJSON *c;
     cJSON_ArrayForEach(c, slc_vec_list(vectors("encrypted_control/requests"), ""))
     {
-        struct slc_message m;
+        struct slc_control_message m;
         struct slc_control ack;
         entry(b)->known = true;
         b->forgotten = false;
         say(b, slc_vec_text(c, "text"));
         assert_int_equal(b->sent_count, 1);
         b->sent_count = 0;
-        assert_int_equal(slc_message_parse(slc_bytes_of_text(b->sent[0]), SLC_MESSAGES_RESPONSE, &m), SLC_OK);
+        assert_int_equal(slc_control_message_parse(slc_bytes_of_text(b->sent[0]), SLC_MESSAGES_RESPONSE, &m), SLC_OK);
         assert_int_equal(m.kind, SLC_MESSAGE_ENCRYPTED_RESPONSE);
         assert_int_equal(slc_control_open(m.data, m.nonce, key, &ack), SLC_OK);
         bool forget = strstr(slc_vec_text(c, "plaintext"), "ForgetMe") != NULL;

@@ -160,8 +160,8 @@ static inline void world_connect(struct world *w)
 
 static inline void world_note_request(struct world *w, struct slc_bytes text)
 {
-    struct slc_message m;
-    if (slc_message_parse(text, SLC_MESSAGES_REQUEST, &m) != SLC_OK) return;
+    struct slc_control_message m;
+    if (slc_control_message_parse(text, SLC_MESSAGES_REQUEST, &m) != SLC_OK) return;
     w->asked_version += m.kind == SLC_MESSAGE_SUPPORTED_PROTOCOL_ASK;
     w->claims += m.kind == SLC_MESSAGE_CLAIM_TESTNET_BANDWIDTH;
     w->auths += m.kind == SLC_MESSAGE_AUTHENTICATE_V2;
@@ -216,13 +216,13 @@ static inline bool world_client_event(struct world *w)
 /* A gateway that tells another version than ours does. */
 static inline struct slc_bytes world_disguise(const struct world *w, struct slc_bytes text, struct slc_writer *out)
 {
-    struct slc_message m;
-    if (w->say_version == 0 || slc_message_parse(text, SLC_MESSAGES_RESPONSE, &m) != SLC_OK ||
+    struct slc_control_message m;
+    if (w->say_version == 0 || slc_control_message_parse(text, SLC_MESSAGES_RESPONSE, &m) != SLC_OK ||
         m.kind != SLC_MESSAGE_SUPPORTED_PROTOCOL_ANSWER) {
         return text;
     }
     m.version = w->say_version;
-    slc_message_write(&m, out);
+    slc_control_message_write(&m, out);
     return slc_bytes(out->data, out->len);
 }
 
