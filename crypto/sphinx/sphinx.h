@@ -87,7 +87,8 @@ enum { SLC_ROUTE_RANDOM_MAX = 280 };
 /* ---- building ---- */
 
 struct slc_sphinx_scratch;
-/* Scratch for batches of up to `batch` jobs (about 1 KiB a job); allocates. Free takes NULL and wipes. */
+/* Scratch for batches of up to `batch` jobs (some 1.5 KiB a job); allocates. SLC_BAD_ARGUMENT: batch 0 or absurd. Free
+ * takes NULL and wipes. */
 SLC_MUST_CHECK enum slc_status slc_sphinx_scratch_new(struct slc_sphinx_scratch **scratch, size_t batch);
 void slc_sphinx_scratch_free(struct slc_sphinx_scratch *scratch);
 
@@ -96,10 +97,13 @@ struct slc_packet_job {
     struct slc_bytes plaintext; /* at most payload_bytes - 17; may not overlap `out`                           */
     size_t payload_bytes;       /* slc_plaintext_bytes(size) + 17; any value from 33 works (tests)             */
     uint8_t *out;               /* 348 + payload_bytes bytes; caller's                                         */
-    enum slc_status status;     /* SLC_OK, SLC_BAD_ROUTE, SLC_BAD_PAYLOAD                                      */
+    enum slc_status status;     /* SLC_OK, SLC_BAD_ROUTE, SLC_UNSUPPORTED (version), SLC_BAD_PAYLOAD           */
 };
 
-/* Builds n <= batch packets. SLC_OK when all succeeded, else SLC_PARTIAL. Section 5. */
+/*
+ * Builds n packets. SLC_OK when all succeeded, SLC_PARTIAL when some failed (their `out` is untouched),
+ * SLC_BAD_ARGUMENT when n is more than the scratch's batch. Section 5.
+ */
 SLC_MUST_CHECK enum slc_status slc_packets_build(struct slc_sphinx_scratch *scratch, struct slc_packet_job *jobs,
                                                  size_t n);
 
@@ -158,11 +162,13 @@ struct slc_open_job {
     uint8_t identifier[SLC_IDENTIFIER_BYTES]; /* result, final                                                  */
     uint8_t tag[SLC_REPLAY_TAG_BYTES];        /* result: check and set it before any side effect                */
     struct slc_bytes plaintext;               /* result, final: points into `packet`                            */
-    enum slc_status status; /* SLC_TOO_SHORT, SLC_BAD_MAC (packet left unchanged), SLC_BAD_ROUTE, SLC_BAD_PAYLOAD */
+    /* SLC_TOO_SHORT, SLC_TOO_LONG, SLC_BAD_MAC, SLC_BAD_ROUTE (packet unchanged by these), SLC_BAD_PAYLOAD */
+    enum slc_status status;
 };
 
 /*
- * Opens n <= batch packets, for any mixture of nodes, sizes and versions. SLC_OK when all opened, else SLC_PARTIAL.
+ * Opens n packets, for any mixture of nodes, sizes and versions. SLC_OK when all opened, SLC_PARTIAL when some failed,
+ * SLC_BAD_ARGUMENT when n is more than the scratch's batch.
  * After SLC_BAD_MAC the packet's bytes are unchanged, so that the other rotation's key can be tried.
  */
 SLC_MUST_CHECK enum slc_status slc_packets_open(struct slc_sphinx_scratch *scratch, struct slc_open_job *jobs,
