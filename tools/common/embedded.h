@@ -8,5 +8,9 @@
 
 /* tools/localnet/status.html */
 struct slc_bytes slc_embedded_status_page(void);
+/* tools/report/page.html */
+struct slc_bytes slc_embedded_report_page(void);
+/* Chart.js of the package libjs-chart.js, minified */
+struct slc_bytes slc_embedded_chart_library(void);
 
 #endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/load/load_internal.h"
+
+#include "net/directory/directory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { FETCH_TIMEOUT_MS = 20000 };
+
+static int failed(int code, const struct slc_error *error)
+{
+    (void)fprintf(stderr, "sluice load: %s\n", error->text);
+    return code;
+}
+
+static size_t at_least(size_t least, uint64_t wanted)
+{
+    return wanted > least ? (size_t)wanted : least;
+}
+
+static int open_local(struct slc_load_target *t, const struct slc_load_options *o)
+{
+    struct slc_error error = {0};
+    struct slc_localnet_config config;
+    slc_localnet_config_default(&config);
+    config.mixnodes = (unsigned)o->mixnodes;
+    config.gateways = (unsigned)o->gateways;
+    config.tcp_hops = o->tcp_hops;
+    config.no_delays = o->no_delays;
+    config.seed = o->seed;
+    config.faults.loss = o->loss;
+    config.faults.duplicate = o->duplicate;
+    config.runtime.workers = (unsigned)o->local_threads;
+    config.runtime.wait = (enum slc_wait)o->wait;
+    config.runtime.backend = (enum slc_loop_backend)o->io;
+    config.runtime.max_connections = at_least(config.runtime.max_connections, o->clients * 5 / 4);
+    config.max_clients = at_least(config.max_clients, o->clients);
+    if (slc_localnet_new(&t->net, &config, &error) != SLC_OK) return failed(SLC_EXIT_USAGE, &error);
+    if (slc_localnet_start(t->net, &error) != SLC_OK) return failed(SLC_EXIT_USAGE, &error);
+    if (slc_localnet_topology(t->net, &t->topology, &error) != SLC_OK) return failed(SLC_EXIT_USAGE, &error);
+    const struct slc_network *network = slc_localnet_network(t->net);
+    t->info = (struct slc_rotation_info){.validity_epochs = network->validity_epochs,
+                                         .initial_epoch = network->initial_epoch,
+                                         .current_epoch = network->epoch_id,
+                                         .epoch_start = network->epoch_start,
+                                         .epoch_seconds = network->epoch_seconds};
+    t->has_info = true;
+    (void)snprintf(t->text, sizeof t->text, "local mixnet (%u mixnodes, %u gateway%s)", config.mixnodes,
+                   config.gateways, config.gateways == 1 ? "" : "s");
+    return -1;
+}
+
+int slc_load_target_open(struct slc_load_target *t, const struct slc_load_options *o)
+{
+    struct slc_error error = {0};
+    memset(t, 0, sizeof *t);
+    if (o->local) return open_local(t, o);
+    if (o->network != NULL) {
+        if (slc_topology_load(o->network, &t->topology, &error) != SLC_OK) return failed(SLC_EXIT_USAGE, &error);
+        slc_report_clean(t->text, sizeof t->text, o->network);
+        return -1;
+    }
+    slc_directory_start();
+    enum slc_status status = slc_directory_fetch(o->api, FETCH_TIMEOUT_MS, &t->topology, &t->info, &error);
+    if (status != SLC_OK) {
+        bool reached = status != SLC_IO && status != SLC_TIMEOUT && status != SLC_REFUSED;
+        return failed(reached ? SLC_EXIT_USAGE : SLC_EXIT_NO_CONNECTION, &error);
+    }
+    t->has_info = true;
+    slc_report_clean(t->text, sizeof t->text, o->api);
+    return -1;
+}
+
+void slc_load_target_close(struct slc_load_target *t)
+{
+    slc_topology_release(t->topology);
+    t->topology = NULL;
+    if (t->net == NULL) return;
+    slc_localnet_stop(t->net);
+    slc_localnet_free(t->net);
+    t->net = NULL;
+}
