@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The published crates behind the C interface of ../peers.h.
+//! The published crates behind the C interface of tools/bench/peers_abi.h.
 
 use std::ffi::{c_char, c_void};
 

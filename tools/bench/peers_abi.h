@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SLUICE_BENCH_PEERS_H
-#define SLUICE_BENCH_PEERS_H
+#ifndef SLUICE_PEERS_ABI_H
+#define SLUICE_PEERS_ABI_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 /*
- * The contract between `sluice bench` and the library of published crates beside it (src/lib.rs has the other half).
+ * The contract between `sluice bench` and the library of published crates (bench/peers/src/lib.rs has the other half).
  * The library is loaded at run time, so that Sluice builds without Rust. It lists contenders; each does one kind of
  * work as its crate's users do it, with the crate's own randomness. Everything is called from one thread.
  */

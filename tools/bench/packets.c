@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
+#include <stdio.h>
+
+#include "tools/bench/bench.h"
+#include "tools/common/options.h"
+
+enum { CONTENDERS_MAX = 8 };
+
+/* A worker of the scaling run: the same batches on a core of its own. */
+struct worker {
+    pthread_t thread;
+    pthread_barrier_t *barrier;
+    struct slc_bench_pairs pairs;
+    const struct slc_bench_options *options;
+    unsigned index;
+    bool good;
+    double ticks; /* for all its batches */
+};
+
+static void *work(void *self)
+{
+    struct worker *w = self;
+    w->good = slc_bench_pin(w->index) && slc_bench_pairs_run(&w->pairs, 0);
+    (void)pthread_barrier_wait(w->barrier);
+    double start = slc_bench_ticks_now();
+    for (size_t i = 0; i < w->options->samples && w->good; i++) {
+        w->good = slc_bench_pairs_run(&w->pairs, 0);
+    }
+    w->ticks = slc_bench_ticks_now() - start;
+    return NULL;
+}
+
+/* Packets per tick of `count` workers at once, each on its own core. */
+static double rate(struct worker *workers, unsigned count)
+{
+    pthread_barrier_t barrier;
+    if (pthread_barrier_init(&barrier, NULL, count) != 0) return 0;
+    unsigned started = 0;
+    for (; started < count; started++) {
+        workers[started].barrier = &barrier;
+        if (pthread_create(&workers[started].thread, NULL, work, &workers[started]) != 0) break;
+    }
+    double sum = 0;
+    for (unsigned i = 0; i < started; i++) {
+        (void)pthread_join(workers[i].thread, NULL);
+        if (!workers[i].good) return 0;
+        sum += (double)(workers[i].options->samples * workers[i].options->batch) / workers[i].ticks;
+    }
+    (void)pthread_barrier_destroy(&barrier);
+    return sum;
+}
+
+static double scaling(const struct slc_bench_network *network, const struct slc_bench_options *options)
+{
+    enum { WORKERS_MAX = 64 };
+    static struct worker workers[WORKERS_MAX];
+    unsigned count = (unsigned)(options->workers < WORKERS_MAX ? options->workers : WORKERS_MAX);
+    double one = 0, all = 0;
+    unsigned ready = 0;
+    for (; ready < count; ready++) {
+        struct worker *w = &workers[ready];
+        w->options = options;
+        w->index = ready;
+        if (slc_bench_pairs_new(&w->pairs, network, slc_bench_size(options), options->batch) != SLC_OK) break;
+    }
+    if (ready == count) {
+        one = rate(workers, 1);
+        all = rate(workers, count);
+    }
+    for (unsigned i = 0; i < ready; i++) {
+        slc_bench_pairs_free(&workers[i].pairs);
+    }
+    return one > 0 ? all / one : 0;
+}
+
+static int measure(struct slc_bench_pairs *pairs, const struct slc_bench_options *options)
+{
+    struct slc_bench_peers peers;
+    slc_bench_peers_load(&peers, options);
+    struct slc_bench_contender contenders[CONTENDERS_MAX] = {
+        {"sluice", "", slc_bench_pairs_run, pairs, options->batch, NULL}};
+    struct slc_bench_setup setup = {(uint32_t)options->nodes, (uint32_t)options->hops,
+                                    (uint32_t)pairs->plaintext_bytes};
+    size_t count = 1 + slc_bench_peers_open(&peers, SLC_BENCH_PACKETS, &setup, contenders + 1, CONTENDERS_MAX - 1);
+    struct slc_bench_report report = {.bench = "packets",
+                                      .unit = "pair",
+                                      .packets = 2,
+                                      .options = options,
+                                      .contenders = contenders,
+                                      .count = count,
+                                      .has_stages = true};
+    int result = SLC_EXIT_CHECK_FAILED;
+    if (!slc_bench_measure(contenders, count, options->samples) ||
+        slc_bench_stages(pairs, options->samples, report.stage) != SLC_OK) {
+        (void)fprintf(stderr, "sluice bench: a contender failed at its work\n");
+    } else {
+        if (options->workers > 1) report.two_workers = scaling(pairs->network, options);
+        slc_bench_report_print(&report);
+        result = slc_bench_json_write(options, slc_bench_report_json(&report));
+    }
+    slc_bench_forget(contenders, count);
+    slc_bench_peers_close(&peers, contenders + 1, count - 1);
+    return result;
+}
+
+int slc_bench_packets(const struct slc_bench_options *options)
+{
+    struct slc_bench_network network = {0};
+    struct slc_bench_pairs pairs = {0};
+    struct slc_random random;
+    enum slc_status status = slc_random_from_system(&random);
+    if (status == SLC_OK) status = slc_bench_network_new(&network, options->hops, options->nodes, &random);
+    if (status == SLC_OK) status = slc_bench_pairs_new(&pairs, &network, slc_bench_size(options), options->batch);
+    int result = SLC_EXIT_USAGE;
+    if (status == SLC_OK) {
+        result = measure(&pairs, options);
+    } else {
+        (void)fprintf(stderr, "sluice bench: %s\n", slc_status_text(status));
+    }
+    slc_bench_pairs_free(&pairs);
+    slc_bench_network_free(&network);
+    return result;
+}
