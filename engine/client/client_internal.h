@@ -100,7 +100,7 @@ struct plan {
     struct ticket ticket;          /* replies */
     uint8_t *slot;
     slc_time due;
-    slc_time wait; /* result of building: how long after `due` to wait for the ack */
+    slc_time wait; /* result of building: delays drawn for the packet and its ack, forth and back */
 };
 
 struct slc_clients {

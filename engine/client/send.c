@@ -573,7 +573,7 @@ slc_time slc_send_due(struct slc_clients *c, struct client *k)
 /* The chapter's wait; from the third repeat on longer, and never in step with others (trap 28). */
 static slc_time patience(struct slc_clients *c, const struct plan *plan, unsigned attempts)
 {
-    slc_time wait = plan->wait;
+    slc_time wait = (slc_time)(c->traffic->ack_wait_factor * (double)plan->wait) + c->traffic->ack_wait_extra;
     if (attempts <= 2) return wait;
     unsigned doublings = attempts - 2 < 5 ? attempts - 2 : 5;
     wait <<= doublings;
