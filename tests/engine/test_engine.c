@@ -245,9 +245,12 @@ static void nothing_is_allocated_per_packet_in_the_steady_state(void **state)
     make_world(&w, CLIENTS, false);
     wait_for(&w, &w.ready, CLIENTS, 20);
     struct slc_client_counters before, after;
-    for (unsigned round = 0; round < 4; round++) {
-        /* The first rounds fill tables, caches and pools, which double as they grow; the last is counted. */
-        if (round == 3) {
+    for (unsigned round = 0; round < 8; round++) {
+        /*
+         * The first rounds fill tables, caches and pools, which double as they grow; the last is counted. It takes each
+         * client from 210 to 240 messages, where no table doubles.
+         */
+        if (round == 7) {
             slc_engine_counters(w.engine, &before);
             atomic_store(&armed, true);
         }
@@ -264,8 +267,8 @@ static void nothing_is_allocated_per_packet_in_the_steady_state(void **state)
     (void)printf("%llu allocations while %llu packets were sent\n", (unsigned long long)allocations,
                  (unsigned long long)packets);
     assert_true(packets > 500);
-    /* The replay filter of the local mixnet may still double; nothing may happen per packet. */
-    assert_true(allocations * 100 < packets);
+    /* The replay filter of the local mixnet, which grows with all that was ever sent, may still double. */
+    assert_true(allocations <= 4);
     end_world(&w);
 #endif
 }
