@@ -4,15 +4,20 @@
 #include <stdio.h>
 
 #include "crypto/base/cpu.h"
+#include "tools/common/file.h"
 #include "tools/common/options.h"
 #include "tools/subcommands.h"
 
 static const struct bench {
     const char *name;
-    int (*run)(const struct slc_bench_options *options);
+    int (*run)(const struct slc_bench_options *options, cJSON *all);
     const char *help;
 } benches[] = {
     {"packets", slc_bench_packets, "data packets with their acks, from plaintext to finished bytes"},
+    {"open", slc_bench_open, "packets opened by a node, a forward hop"},
+    {"surbs", slc_bench_surbs, "reply SURBs made, and used"},
+    {"receive", slc_bench_receive, "data packets read by their recipient: key agreement and decryption"},
+    {"seal", slc_bench_seal, "frames of a gateway session sealed, and opened"},
 };
 
 static const char *const sizes[] = {"regular", "extended8", "extended16", "extended32", NULL};
@@ -31,6 +36,28 @@ static void print_benches(void)
         (void)fprintf(stderr, "  %-10s %s\n", benches[i].name, benches[i].help);
     }
     (void)fprintf(stderr, "\nsluice bench --help tells the options.\n");
+}
+
+/* A run of one bench may measure several things: an object, or an array of them. */
+static int write_json(const struct slc_bench_options *options, const cJSON *all)
+{
+    char *text = cJSON_Print(cJSON_GetArraySize(all) == 1 ? cJSON_GetArrayItem(all, 0) : all);
+    struct slc_error error = {0};
+    enum slc_status status = text != NULL ? slc_file_write(options->json, text, strlen(text), 0644, &error)
+                                          : slc_fail(&error, SLC_NO_MEMORY, "no memory for %s", options->json);
+    cJSON_free(text);
+    if (status == SLC_OK) return SLC_EXIT_GOOD;
+    (void)fprintf(stderr, "sluice bench: %s\n", error.text);
+    return SLC_EXIT_USAGE;
+}
+
+static int run(const struct bench *bench, const struct slc_bench_options *options)
+{
+    cJSON *all = cJSON_CreateArray();
+    int result = bench->run(options, all);
+    if (result == SLC_EXIT_GOOD && options->json != NULL) result = write_json(options, all);
+    cJSON_Delete(all);
+    return result;
 }
 
 int slc_bench_main(int argc, char **argv)
@@ -69,7 +96,7 @@ int slc_bench_main(int argc, char **argv)
         if (strcmp(argv[rest], benches[i].name) != 0) continue;
         /* Ticks of one core are comparable; a wandering thread's are not. */
         if (!slc_bench_pin(0)) (void)fprintf(stderr, "sluice bench: not pinned to a core: expect noise\n");
-        return benches[i].run(&o);
+        return run(&benches[i], &o);
     }
     print_benches();
     return SLC_EXIT_USAGE;

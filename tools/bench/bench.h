@@ -40,11 +40,12 @@ struct slc_bench_contender {
     const char *version; /* "" for ourselves */
     bool (*run)(void *self, size_t units);
     void *self;
-    size_t units;   /* in one sample; 0: as many as take some milliseconds */
+    size_t batch;   /* units in one call, at least 1; a sample is some milliseconds of calls */
+    size_t units;   /* result: units in one sample */
     double *sample; /* result: ticks per unit, in the order they were taken; NULL before */
 };
 
-/* Takes `samples` rounds, one sample of each contender in each, after one to warm up. False: somebody failed. */
+/* Takes `samples` rounds, one sample of each contender in each, after one to warm up. False, said aloud: one failed. */
 bool slc_bench_measure(struct slc_bench_contender *contenders, size_t n, size_t samples);
 void slc_bench_forget(struct slc_bench_contender *contenders, size_t n);
 
@@ -77,12 +78,12 @@ struct slc_bench_peers {
     const struct slc_bench_peer *all;
     size_t count;
 };
-/* Loads the library; on failure says aloud that there will be no ratios, and why. */
+/* Loads the library, once and for good; on failure says aloud that there will be no ratios, and why. */
 void slc_bench_peers_load(struct slc_bench_peers *peers, const struct slc_bench_options *options);
 /* Appends the contenders for one kind of work; at most `cap`. They live until slc_bench_peers_close(). */
 size_t slc_bench_peers_open(const struct slc_bench_peers *peers, const char *work, const struct slc_bench_setup *setup,
                             struct slc_bench_contender *contenders, size_t cap);
-void slc_bench_peers_close(const struct slc_bench_peers *peers, const struct slc_bench_contender *contenders, size_t n);
+void slc_bench_peers_close(const struct slc_bench_contender *contenders, size_t n);
 
 /* ---- a network to send through (network.c) ---- */
 
@@ -124,7 +125,7 @@ SLC_MUST_CHECK enum slc_status slc_bench_pairs_new(struct slc_bench_pairs *pairs
 void slc_bench_pairs_free(struct slc_bench_pairs *pairs);
 /* Fresh routes, delays and randomness for both packets of every pair. */
 void slc_bench_pairs_draw(struct slc_bench_pairs *pairs);
-/* Draws, and builds one batch, whatever `units` says. */
+/* Draws and builds `units` pairs, a multiple of the batch. */
 bool slc_bench_pairs_run(void *pairs, size_t units);
 
 /* ---- where the ticks go (stages.c) ---- */
@@ -155,28 +156,35 @@ double slc_bench_model_ns(enum slc_bench_stage stage);
 /* ---- reports (report.c) ---- */
 
 struct slc_bench_report {
-    const char *bench; /* "packets"            */
-    const char *unit;  /* "pair"               */
-    size_t packets;    /* that one unit counts */
+    const char *bench; /* "packets"                                                       */
+    const char *unit;  /* "pair"                                                          */
+    const char *work;  /* what the crates are asked for                                   */
+    size_t packets;    /* that one unit counts                                            */
+    size_t bytes;      /* plaintext of a data packet, or of a frame                       */
     const struct slc_bench_options *options;
-    struct slc_bench_contender *contenders; /* ours first */
+    struct slc_bench_contender *contenders; /* ours first                                 */
     size_t count;
     double stage[SLC_STAGE_COUNT]; /* ticks per unit */
     bool has_stages;
-    double two_workers; /* how many times faster; 0: not measured */
+    double workers_ratio; /* how many times faster; 0: not measured */
 };
 void slc_bench_report_print(const struct slc_bench_report *report);
-/* One JSON object; the caller frees it. NULL: no memory. */
+/* One JSON object, which the caller frees. */
 cJSON *slc_bench_report_json(const struct slc_bench_report *report);
-/* Writes the objects of a run to options->json, alone or as an array; 0, or the exit code after saying why. */
-int slc_bench_json_write(const struct slc_bench_options *options, cJSON *json);
 
-/* ---- the benches: exit codes ---- */
+/*
+ * Measures `ours` beside the crates that do `report->work`, lets `more` (may be NULL) add to the report, prints it and
+ * appends its JSON to `all`. The exit code.
+ */
+int slc_bench_run(struct slc_bench_report *report, struct slc_bench_contender ours, cJSON *all,
+                  void (*more)(struct slc_bench_report *report, void *self));
 
-int slc_bench_packets(const struct slc_bench_options *options);
-int slc_bench_open(const struct slc_bench_options *options);
-int slc_bench_seal(const struct slc_bench_options *options);
-int slc_bench_surbs(const struct slc_bench_options *options);
-int slc_bench_receive(const struct slc_bench_options *options);
+/* ---- the benches: JSON of what they measure is appended to `all`; exit codes ---- */
+
+int slc_bench_packets(const struct slc_bench_options *options, cJSON *all);
+int slc_bench_open(const struct slc_bench_options *options, cJSON *all);
+int slc_bench_seal(const struct slc_bench_options *options, cJSON *all);
+int slc_bench_surbs(const struct slc_bench_options *options, cJSON *all);
+int slc_bench_receive(const struct slc_bench_options *options, cJSON *all);
 
 #endif

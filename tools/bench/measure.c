@@ -84,16 +84,18 @@ static bool time_units(const struct slc_bench_contender *c, size_t units, double
     double start = slc_bench_ticks_now();
     bool good = c->run(c->self, units);
     *ticks = (slc_bench_ticks_now() - start) / (double)units;
+    if (!good) (void)fprintf(stderr, "sluice bench: %s %s failed at its work\n", c->name, c->version);
     return good;
 }
 
-/* A sample of a contender without a batch of its own lasts long enough to hide the clock, not the scheduler. */
+/* A sample lasts long enough to hide the clock and what the contender before it left in the caches. */
 static bool choose_units(struct slc_bench_contender *c)
 {
-    enum { SAMPLE_NS = 6000000 };
+    enum { SAMPLE_NS = 8000000 };
     double ticks;
-    if (!time_units(c, 4, &ticks)) return false;
-    c->units = (size_t)(SAMPLE_NS * slc_bench_ticks_per_ns() / ticks) + 1;
+    if (!time_units(c, c->batch, &ticks) || !time_units(c, c->batch, &ticks)) return false;
+    double batches = SAMPLE_NS * slc_bench_ticks_per_ns() / (ticks * (double)c->batch);
+    c->units = ((size_t)batches + 1) * c->batch;
     return true;
 }
 
@@ -102,10 +104,7 @@ bool slc_bench_measure(struct slc_bench_contender *contenders, size_t n, size_t 
     for (size_t i = 0; i < n; i++) {
         struct slc_bench_contender *c = &contenders[i];
         c->sample = calloc(samples, sizeof *c->sample);
-        if (c->sample == NULL) return false;
-        double warm;
-        if (c->units == 0 && !choose_units(c)) return false;
-        if (!time_units(c, c->units, &warm)) return false;
+        if (c->sample == NULL || !choose_units(c)) return false;
     }
     for (size_t round = 0; round < samples; round++) {
         for (size_t i = 0; i < n; i++) {

@@ -5,8 +5,6 @@
 #include "tools/bench/bench.h"
 #include "tools/common/options.h"
 
-enum { CONTENDERS_MAX = 8 };
-
 /* A worker of the scaling run: the same batches on a core of its own. */
 struct worker {
     pthread_t thread;
@@ -21,11 +19,11 @@ struct worker {
 static void *work(void *self)
 {
     struct worker *w = self;
-    w->good = slc_bench_pin(w->index) && slc_bench_pairs_run(&w->pairs, 0);
+    w->good = slc_bench_pin(w->index) && slc_bench_pairs_run(&w->pairs, w->options->batch);
     (void)pthread_barrier_wait(w->barrier);
     double start = slc_bench_ticks_now();
     for (size_t i = 0; i < w->options->samples && w->good; i++) {
-        w->good = slc_bench_pairs_run(&w->pairs, 0);
+        w->good = slc_bench_pairs_run(&w->pairs, w->options->batch);
     }
     w->ticks = slc_bench_ticks_now() - start;
     return NULL;
@@ -74,37 +72,14 @@ static double scaling(const struct slc_bench_network *network, const struct slc_
     return one > 0 ? all / one : 0;
 }
 
-static int measure(struct slc_bench_pairs *pairs, const struct slc_bench_options *options)
+static void add_stages(struct slc_bench_report *report, void *self)
 {
-    struct slc_bench_peers peers;
-    slc_bench_peers_load(&peers, options);
-    struct slc_bench_contender contenders[CONTENDERS_MAX] = {
-        {"sluice", "", slc_bench_pairs_run, pairs, options->batch, NULL}};
-    struct slc_bench_setup setup = {(uint32_t)options->nodes, (uint32_t)options->hops,
-                                    (uint32_t)pairs->plaintext_bytes};
-    size_t count = 1 + slc_bench_peers_open(&peers, SLC_BENCH_PACKETS, &setup, contenders + 1, CONTENDERS_MAX - 1);
-    struct slc_bench_report report = {.bench = "packets",
-                                      .unit = "pair",
-                                      .packets = 2,
-                                      .options = options,
-                                      .contenders = contenders,
-                                      .count = count,
-                                      .has_stages = true};
-    int result = SLC_EXIT_CHECK_FAILED;
-    if (!slc_bench_measure(contenders, count, options->samples) ||
-        slc_bench_stages(pairs, options->samples, report.stage) != SLC_OK) {
-        (void)fprintf(stderr, "sluice bench: a contender failed at its work\n");
-    } else {
-        if (options->workers > 1) report.two_workers = scaling(pairs->network, options);
-        slc_bench_report_print(&report);
-        result = slc_bench_json_write(options, slc_bench_report_json(&report));
-    }
-    slc_bench_forget(contenders, count);
-    slc_bench_peers_close(&peers, contenders + 1, count - 1);
-    return result;
+    struct slc_bench_pairs *pairs = self;
+    report->has_stages = slc_bench_stages(pairs, report->options->samples, report->stage) == SLC_OK;
+    if (report->options->workers > 1) report->workers_ratio = scaling(pairs->network, report->options);
 }
 
-int slc_bench_packets(const struct slc_bench_options *options)
+int slc_bench_packets(const struct slc_bench_options *options, cJSON *all)
 {
     struct slc_bench_network network = {0};
     struct slc_bench_pairs pairs = {0};
@@ -114,7 +89,15 @@ int slc_bench_packets(const struct slc_bench_options *options)
     if (status == SLC_OK) status = slc_bench_pairs_new(&pairs, &network, slc_bench_size(options), options->batch);
     int result = SLC_EXIT_USAGE;
     if (status == SLC_OK) {
-        result = measure(&pairs, options);
+        struct slc_bench_report report = {.bench = "packets",
+                                          .unit = "pair",
+                                          .work = SLC_BENCH_PACKETS,
+                                          .packets = 2,
+                                          .bytes = pairs.plaintext_bytes,
+                                          .options = options};
+        struct slc_bench_contender ours = {
+            .name = "sluice", .version = "", .run = slc_bench_pairs_run, .self = &pairs, .batch = options->batch};
+        result = slc_bench_run(&report, ours, all, add_stages);
     } else {
         (void)fprintf(stderr, "sluice bench: %s\n", slc_status_text(status));
     }

@@ -55,10 +55,8 @@ void slc_bench_pairs_draw(struct slc_bench_pairs *pairs)
     }
 }
 
-bool slc_bench_pairs_run(void *self, size_t units)
+static bool build(struct slc_bench_pairs *pairs)
 {
-    (void)units;
-    struct slc_bench_pairs *pairs = self;
     struct slc_packet_job *data = pairs->jobs, *acks = pairs->jobs + pairs->batch;
     slc_bench_pairs_draw(pairs);
     if (slc_packets_build(pairs->scratch, acks, pairs->batch) != SLC_OK) return false;
@@ -66,4 +64,13 @@ bool slc_bench_pairs_run(void *self, size_t units)
         memcpy(pairs->plaintext + i * pairs->plaintext_bytes + ACK_ADDRESS_BYTES, acks[i].out, SLC_ACK_PACKET_BYTES);
     }
     return slc_packets_build(pairs->scratch, data, pairs->batch) == SLC_OK;
+}
+
+bool slc_bench_pairs_run(void *self, size_t units)
+{
+    struct slc_bench_pairs *pairs = self;
+    for (size_t done = 0; done < units; done += pairs->batch) {
+        if (!build(pairs)) return false;
+    }
+    return true;
 }

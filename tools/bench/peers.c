@@ -26,6 +26,7 @@ void slc_bench_peers_load(struct slc_bench_peers *peers, const struct slc_bench_
 {
     *peers = (struct slc_bench_peers){0};
     if (options->no_peers) return;
+    /* Never unloaded: Rust's thread-local storage would outlive its code. */
     char text[1024];
     const char *path = library_path(options, text, sizeof text);
     peers->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -69,14 +70,13 @@ size_t slc_bench_peers_open(const struct slc_bench_peers *peers, const char *wor
             free(crate);
             continue;
         }
-        contenders[n++] = (struct slc_bench_contender){peer->name, peer->version, run_crate, crate, 0, NULL};
+        contenders[n++] = (struct slc_bench_contender){peer->name, peer->version, run_crate, crate, 1, 0, NULL};
     }
     return n;
 }
 
-void slc_bench_peers_close(const struct slc_bench_peers *peers, const struct slc_bench_contender *contenders, size_t n)
+void slc_bench_peers_close(const struct slc_bench_contender *contenders, size_t n)
 {
-    (void)peers; /* stays loaded: Rust's thread-locals do not like to be unloaded */
     for (size_t i = 0; i < n; i++) {
         struct crate *crate = contenders[i].self;
         crate->peer->close(crate->state);

@@ -21,7 +21,7 @@ enum { SLC_BENCH_PEERS_ABI = 1 };
 #define SLC_BENCH_UNSEAL    "unseal"    /* a frame opened                                                        */
 #define SLC_BENCH_SURBS     "surbs"     /* a reply SURB made, serialised                                         */
 #define SLC_BENCH_SURBS_USE "surbs-use" /* a packet from a SURB's bytes and a plaintext                          */
-#define SLC_BENCH_RECEIVE   "receive"   /* a received data packet's plaintext: key agreement, then decryption    */
+#define SLC_BENCH_RECEIVE   "receive"   /* a key and a sealed fragment, `bytes` in all: agreement, then decryption  */
 
 struct slc_bench_setup {
     uint32_t nodes; /* in each of the three layers                                             */

@@ -4,7 +4,6 @@
 
 #include "crypto/base/cpu.h"
 #include "tools/bench/bench.h"
-#include "tools/common/file.h"
 #include "tools/common/options.h"
 
 static const char *const size_names[] = {"regular", "extended8", "extended16", "extended32"};
@@ -74,9 +73,9 @@ void slc_bench_report_print(const struct slc_bench_report *r)
         (void)printf("\n");
     }
     if (r->has_stages) print_stages(r, slc_bench_ticks(&r->contenders[0], samples_of(r)).median);
-    if (r->two_workers > 0) {
+    if (r->workers_ratio > 0) {
         (void)printf("\n  %llu workers, each on its own core: %.2f x one\n", (unsigned long long)r->options->workers,
-                     r->two_workers);
+                     r->workers_ratio);
     }
     (void)printf("\n");
 }
@@ -134,9 +133,9 @@ cJSON *slc_bench_report_json(const struct slc_bench_report *r)
     (void)cJSON_AddNumberToObject(json, "ns", ticks.median / per_ns);
     (void)cJSON_AddNumberToObject(json, "packets_per_second_per_core",
                                   1e9 * per_ns / ticks.median * (double)r->packets);
-    if (r->two_workers > 0) {
+    if (r->workers_ratio > 0) {
         (void)cJSON_AddNumberToObject(json, "workers", (double)r->options->workers);
-        (void)cJSON_AddNumberToObject(json, "workers_ratio", r->two_workers);
+        (void)cJSON_AddNumberToObject(json, "workers_ratio", r->workers_ratio);
     }
     (void)cJSON_AddItemToObject(json, "stages", r->has_stages ? stages_json(r, ticks.median) : cJSON_CreateArray());
     cJSON *peers = cJSON_AddArrayToObject(json, "peers");
@@ -146,16 +145,26 @@ cJSON *slc_bench_report_json(const struct slc_bench_report *r)
     return json;
 }
 
-int slc_bench_json_write(const struct slc_bench_options *options, cJSON *json)
+int slc_bench_run(struct slc_bench_report *report, struct slc_bench_contender ours, cJSON *all,
+                  void (*more)(struct slc_bench_report *report, void *self))
 {
-    char *text = options->json != NULL ? cJSON_Print(json) : NULL;
-    cJSON_Delete(json);
-    if (options->json == NULL) return SLC_EXIT_GOOD;
-    struct slc_error error = {0};
-    enum slc_status status = text != NULL ? slc_file_write(options->json, text, strlen(text), 0644, &error)
-                                          : slc_fail(&error, SLC_NO_MEMORY, "no memory for %s", options->json);
-    cJSON_free(text);
-    if (status == SLC_OK) return SLC_EXIT_GOOD;
-    (void)fprintf(stderr, "sluice bench: %s\n", error.text);
-    return SLC_EXIT_USAGE;
+    enum { CONTENDERS_MAX = 8 };
+    struct slc_bench_contender contenders[CONTENDERS_MAX] = {ours};
+    struct slc_bench_setup setup = {(uint32_t)report->options->nodes, (uint32_t)report->options->hops,
+                                    (uint32_t)report->bytes};
+    struct slc_bench_peers peers;
+    slc_bench_peers_load(&peers, report->options);
+    report->contenders = contenders;
+    report->count = 1 + slc_bench_peers_open(&peers, report->work, &setup, contenders + 1, CONTENDERS_MAX - 1);
+
+    int result = SLC_EXIT_CHECK_FAILED;
+    if (slc_bench_measure(contenders, report->count, samples_of(report))) {
+        if (more != NULL) more(report, ours.self);
+        slc_bench_report_print(report);
+        (void)cJSON_AddItemToArray(all, slc_bench_report_json(report));
+        result = SLC_EXIT_GOOD;
+    }
+    slc_bench_forget(contenders, report->count);
+    slc_bench_peers_close(contenders + 1, report->count - 1);
+    return result;
 }

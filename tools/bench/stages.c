@@ -188,12 +188,16 @@ enum slc_status slc_bench_stages(struct slc_bench_pairs *pairs, size_t samples, 
         give_memory(&k);
         return SLC_NO_MEMORY;
     }
+    /* A small batch is repeated, as it is in the measurement of the whole. */
+    size_t repeat = 1 + 256 / pairs->batch;
     for (size_t round = 0; round < samples; round++) {
         for (size_t stage = 0; stage < SLC_STAGE_COUNT; stage++) {
             if (stages[stage].run == NULL) continue;
             double start = slc_bench_ticks_now();
-            stages[stage].run(&k);
-            sample[stage][round] = (slc_bench_ticks_now() - start) / (double)pairs->batch;
+            for (size_t i = 0; i < repeat; i++) {
+                stages[stage].run(&k);
+            }
+            sample[stage][round] = (slc_bench_ticks_now() - start) / (double)(repeat * pairs->batch);
         }
     }
     for (size_t stage = 0; stage < SLC_STAGE_COUNT; stage++) {

@@ -17,7 +17,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 const MEAN_DELAY: Duration = Duration::from_millis(50);
-/// A sealed fragment in a regular packet, its key in front.
+/// Of the ephemeral key in front of a sealed fragment; of a fragment in a regular packet.
 const KEY_BYTES: usize = 32;
 const FRAGMENT_BYTES: usize = 1611;
 
@@ -92,9 +92,9 @@ pub struct Receive {
 }
 
 impl Work for Receive {
-    fn open(_: &Setup) -> Option<Self> {
+    fn open(setup: &Setup) -> Option<Self> {
         let mut rng = rand::rng();
-        let mut sealed = vec![5; KEY_BYTES + FRAGMENT_BYTES];
+        let mut sealed = vec![5; setup.bytes as usize];
         sealed[..KEY_BYTES].copy_from_slice(&x25519::KeyPair::new(&mut rng).public_key().to_bytes());
         let work = sealed.clone();
         Some(Receive { receiver: SphinxMessageReceiver::new(), key: x25519::PrivateKey::new(&mut rng), sealed, work })
