@@ -124,7 +124,33 @@ static double fault_draw(const struct crew *crew, const struct transit *t, uint8
     return (double)(drawn >> 11) * 0x1p-53;
 }
 
-/* True when the packet goes on now. */
+/* Held back as on a slow link: it arrives later, so the node's own delay comes on top. */
+static void hold_back(struct crew *crew, struct node *node, struct transit *t, slc_time delay)
+{
+    if (!crew_may_wait(crew)) {
+        COUNT(node, queue_dropped, 1);
+        transit_free(crew, t);
+        return;
+    }
+    COUNT(node, fault_delayed, 1);
+    crew_wait_changed(crew, 1);
+    t->arrived += delay;
+    slc_worker_arm(crew->worker, t->arrived, (uint64_t)(uintptr_t)t);
+}
+
+static struct transit *copy_of(struct crew *crew, const struct transit *t)
+{
+    struct transit *copy = transit_new(crew, t->len);
+    if (copy == NULL) return NULL;
+    copy->node = t->node;
+    copy->rotation = t->rotation;
+    copy->arrived = t->arrived;
+    copy->faulted = true;
+    memcpy(copy->bytes, t->bytes, t->len);
+    return copy;
+}
+
+/* True when the packet goes on now. A copy shares the fate of its original. */
 static bool apply_faults(struct crew *crew, struct node *node, struct transit *t)
 {
     const struct slc_faults *f = &node->faults;
@@ -134,30 +160,19 @@ static bool apply_faults(struct crew *crew, struct node *node, struct transit *t
         transit_free(crew, t);
         return false;
     }
-    if (f->duplicate > 0 && fault_draw(crew, t, 2) < f->duplicate) {
-        struct transit *copy = transit_new(crew, t->len);
-        if (copy != NULL) {
-            copy->node = t->node;
-            copy->rotation = t->rotation;
-            copy->arrived = t->arrived;
-            copy->faulted = true;
-            memcpy(copy->bytes, t->bytes, t->len);
-            COUNT(node, fault_duplicated, 1);
+    slc_time delay = f->extra_delay;
+    if (f->reorder > 0 && fault_draw(crew, t, 3) < f->reorder) delay += f->reorder_delay;
+    struct transit *copy = f->duplicate > 0 && fault_draw(crew, t, 2) < f->duplicate ? copy_of(crew, t) : NULL;
+    if (copy != NULL) {
+        COUNT(node, fault_duplicated, 1);
+        if (delay > 0) {
+            hold_back(crew, node, copy, delay);
+        } else {
             append(&crew->arrivals, &crew->arrivals_last, copy);
         }
     }
-    slc_time delay = f->extra_delay;
-    if (f->reorder > 0 && fault_draw(crew, t, 3) < f->reorder) delay += f->reorder_delay;
-    if (delay == 0) return true;
-    if (!crew_may_wait(crew)) {
-        COUNT(node, queue_dropped, 1);
-        transit_free(crew, t);
-        return false;
-    }
-    COUNT(node, fault_delayed, 1);
-    crew_wait_changed(crew, 1);
-    slc_worker_arm(crew->worker, t->arrived + delay, (uint64_t)(uintptr_t)t);
-    return false;
+    if (delay > 0) hold_back(crew, node, t, delay);
+    return delay == 0;
 }
 
 static bool has_faults(const struct slc_faults *f)
@@ -186,13 +201,15 @@ void transit_arrive(struct crew *crew, struct transit *t)
     append(&crew->arrivals, &crew->arrivals_last, t);
 }
 
-static void release_held(struct crew *crew, struct node *node)
+/* A node that was frozen reads what piled up when it goes on (chapter 6, section 4.4). */
+static void release_held(struct crew *crew, struct node *node, slc_time now)
 {
     struct transit *t = node->held;
     node->held = node->held_last = NULL;
     while (t != NULL) {
         struct transit *next = t->next;
         crew_wait_changed(crew, -1);
+        t->arrived = now;
         transit_arrive(crew, t);
         t = next;
     }
@@ -281,7 +298,7 @@ static void crew_passed(void *self, const struct slc_note *notes, size_t n, slc_
     }
 }
 
-static void obey(struct crew *crew, const struct node_note *note)
+static void obey(struct crew *crew, const struct node_note *note, slc_time now)
 {
     for (size_t i = 0; i < crew->net->own_count; i++) {
         struct node *node = &crew->net->nodes[i];
@@ -290,7 +307,7 @@ static void obey(struct crew *crew, const struct node_note *note)
         }
         if (note->kind == NOTE_FAULTS) {
             node->faults = note->order.faults;
-            if (!node->faults.paused) release_held(crew, node);
+            if (!node->faults.paused) release_held(crew, node, now);
         } else if (node->layer == 0 && note->kind == NOTE_CUT) {
             gateway_cut(crew, node);
         } else if (node->layer == 0 && note->kind == NOTE_FORGET) {
@@ -301,9 +318,8 @@ static void obey(struct crew *crew, const struct node_note *note)
 
 static void crew_command(void *self, const struct slc_note *commands, size_t n, slc_time now)
 {
-    (void)now;
     for (size_t i = 0; i < n; i++) {
-        obey(self, (const struct node_note *)(const void *)commands[i].bytes);
+        obey(self, (const struct node_note *)(const void *)commands[i].bytes, now);
     }
 }
 
@@ -314,8 +330,9 @@ static slc_time crew_run(void *self, slc_time now)
     gateway_frames(crew, now);
     open_arrivals(crew, now);
     gateway_flush(crew);
+    hop_flush(crew);
     flush_outbox(crew);
-    return crew->kept_len > 0 ? now + SLC_MILLISECOND / 4 : SLC_NEVER;
+    return crew->kept_len > 0 || crew->peers_wait || crew->mail ? now + SLC_MILLISECOND / 4 : SLC_NEVER;
 }
 
 struct slc_role crew_role(struct crew *crew)

@@ -33,13 +33,18 @@ static void close_connection(struct crew *crew, struct connection *c)
 
 /* ---- texts ---- */
 
-static void send_text(struct crew *crew, struct connection *c, uint8_t *slot, size_t len)
+static bool send_text(struct crew *crew, struct connection *c, uint8_t *slot, size_t len)
 {
     uint8_t *text = slot + SLC_SLOT_HEAD;
     size_t head = slc_ws_frame(text, len, SLC_WS_OP_TEXT, NULL);
-    if (slc_worker_send(crew->worker, c->link, slot, text - head, head + len, 0) != SLC_OK) {
-        slc_worker_slot_drop(crew->worker, slot);
-    }
+    if (slc_worker_send(crew->worker, c->link, slot, text - head, head + len, 0) == SLC_OK) return true;
+    slc_worker_slot_drop(crew->worker, slot);
+    return false;
+}
+
+static void note_inbox(struct node *gateway)
+{
+    COUNT(gateway, inbox_waiting, slc_inbox_count(gateway->inbox) - gateway->counters.inbox_waiting);
 }
 
 static void mail_to(struct crew *crew, struct connection *c)
@@ -60,6 +65,7 @@ static bool obey_event(struct crew *crew, struct connection *c, const struct slc
         return true;
     case SLC_SERVER_FORGET:
         if (event->client != NULL) slc_inbox_forget(gateway->inbox, event->client->identity);
+        note_inbox(gateway);
         return true;
     case SLC_SERVER_DROP_OTHER: {
         struct connection *other = by_token(crew, event->other);
@@ -86,9 +92,12 @@ static void take_events(struct crew *crew, struct connection *c)
         struct slc_writer out = slc_writer(slot != NULL ? slot + SLC_SLOT_HEAD : spare, SLC_SERVER_TEXT_MAX);
         struct slc_server_event event;
         bool more = slc_server_session_next(c->session, &event, &out);
-        if (more && event.kind == SLC_SERVER_SEND && slot != NULL) {
-            send_text(crew, c, slot, event.text.len);
-            continue;
+        if (more && event.kind == SLC_SERVER_SEND) {
+            if (slot != NULL && send_text(crew, c, slot, event.text.len)) continue;
+            /* A client would wait for this answer until its own timeout; a cut makes it try again at once. */
+            slc_worker_close(crew->worker, c->link, true);
+            close_connection(crew, c);
+            return;
         }
         if (slot != NULL) slc_worker_slot_drop(crew->worker, slot);
         if (!more || !obey_event(crew, c, &event)) return;
@@ -183,7 +192,7 @@ static bool charge(struct crew *crew, struct connection *c, size_t packet_bytes)
     struct slc_writer out = slc_writer(slot != NULL ? slot + SLC_SLOT_HEAD : spare, SLC_SERVER_TEXT_MAX);
     enum slc_status status = slc_server_session_charge(c->session, packet_bytes, slc_unix_seconds(), &out);
     /* Without a slot the answer is left out: clients do not pace on it (chapter 3, trap 19). */
-    if (slot != NULL) send_text(crew, c, slot, out.len);
+    if (slot != NULL) (void)send_text(crew, c, slot, out.len);
     return status == SLC_OK;
 }
 
@@ -209,32 +218,38 @@ static void take_packet(struct crew *crew, struct connection *c, const struct sl
     hop_send(crew, gateway, &mix.next_hop, t, now);
 }
 
+/* Leaves out frames of connections that ended, or whose client was forgotten, since they came. */
+static size_t frames_of_clients(struct crew *crew, size_t n)
+{
+    size_t jobs = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct slc_received *frame = &crew->frames[i];
+        struct connection *c = find(crew, frame->link);
+        struct slc_registered *client = c == NULL ? NULL : slc_server_session_client(c->session);
+        if (client == NULL) continue;
+        COUNT(&crew->net->nodes[c->node], bytes_received, frame->len);
+        crew->frame_of_job[jobs] = (uint32_t)i;
+        crew->frame_jobs[jobs++] = (struct slc_frame_job){.key = client->key, .frame = frame->data, .len = frame->len};
+    }
+    return jobs;
+}
+
 void gateway_frames(struct crew *crew, slc_time now)
 {
     size_t n = crew->frame_count;
     crew->frame_count = 0;
-    size_t jobs = 0;
-    for (size_t i = 0; i < n; i++) {
-        struct connection *c = find(crew, crew->frames[i].link);
-        struct slc_registered *client = c == NULL ? NULL : slc_server_session_client(c->session);
-        crew->frame_jobs[i] = (struct slc_frame_job){.status = SLC_CLOSED};
-        if (client == NULL) continue;
-        COUNT(&crew->net->nodes[c->node], bytes_received, crew->frames[i].len);
-        crew->frame_jobs[jobs++] =
-            (struct slc_frame_job){.key = client->key, .frame = crew->frames[i].data, .len = crew->frames[i].len};
-        crew->frames[jobs - 1].link = crew->frames[i].link;
-    }
-    if (!crew->net->config.sink) {
+    size_t jobs = frames_of_clients(crew, n);
+    if (!crew->net->config.sink && jobs > 0) {
         enum slc_status all = slc_frames_open(crew->frame_jobs, jobs);
         (void)all; /* each job has its own status */
-        for (size_t i = 0; i < jobs; i++) {
-            struct connection *c = find(crew, crew->frames[i].link);
-            if (c != NULL) take_packet(crew, c, &crew->frame_jobs[i], now);
-        }
-    } else {
-        for (size_t i = 0; i < jobs; i++) {
-            struct connection *c = find(crew, crew->frames[i].link);
-            if (c != NULL) COUNT(&crew->net->nodes[c->node], packets_received, 1);
+    }
+    for (size_t i = 0; i < jobs; i++) {
+        struct connection *c = find(crew, crew->frames[crew->frame_of_job[i]].link);
+        if (c == NULL) continue;
+        if (crew->net->config.sink) {
+            COUNT(&crew->net->nodes[c->node], packets_received, 1);
+        } else {
+            take_packet(crew, c, &crew->frame_jobs[i], now);
         }
     }
     for (size_t i = 0; i < n; i++) {
@@ -244,10 +259,26 @@ void gateway_frames(struct crew *crew, slc_time now)
 
 /* ---- out of the mixnet ---- */
 
+static void send_pushes(struct crew *crew)
+{
+    slc_frames_seal(crew->push_jobs, crew->push_count, &crew->random);
+    for (size_t i = 0; i < crew->push_count; i++) {
+        const struct push *push = &crew->pushes[i];
+        uint8_t *frame = push->slot + SLC_SLOT_HEAD - SLC_FRAME_HEAD_BYTES;
+        size_t len = push->len + SLC_FRAME_OVERHEAD;
+        size_t head = slc_ws_frame(frame, len, SLC_WS_OP_BINARY, NULL);
+        if (slc_worker_send(crew->worker, push->connection->link, push->slot, frame - head, head + len, 0) != SLC_OK) {
+            slc_worker_slot_drop(crew->worker, push->slot);
+            COUNT(&crew->net->nodes[push->connection->node], queue_dropped, 1);
+        }
+    }
+    crew->push_count = 0;
+}
+
 static bool push_payload(struct crew *crew, struct connection *c, struct slc_registered *client,
                          struct slc_bytes payload)
 {
-    if (crew->push_count == PUSH_BATCH) gateway_flush(crew);
+    if (crew->push_count == PUSH_BATCH) send_pushes(crew);
     uint8_t *slot = slc_worker_slot(crew->worker, payload.len + SLC_SEAL_TAG_BYTES);
     if (slot == NULL) return false;
     memcpy(slot + SLC_SLOT_HEAD, payload.data, payload.len);
@@ -274,23 +305,8 @@ void gateway_deliver(struct crew *crew, struct node *gateway, const uint8_t dest
         return;
     }
     COUNT(gateway, payloads_stored, 1);
+    note_inbox(gateway);
     if (c != NULL) mail_to(crew, c);
-}
-
-static void send_pushes(struct crew *crew)
-{
-    slc_frames_seal(crew->push_jobs, crew->push_count, &crew->random);
-    for (size_t i = 0; i < crew->push_count; i++) {
-        const struct push *push = &crew->pushes[i];
-        uint8_t *frame = push->slot + SLC_SLOT_HEAD - SLC_FRAME_HEAD_BYTES;
-        size_t len = push->len + SLC_FRAME_OVERHEAD;
-        size_t head = slc_ws_frame(frame, len, SLC_WS_OP_BINARY, NULL);
-        if (slc_worker_send(crew->worker, push->connection->link, push->slot, frame - head, head + len, 0) != SLC_OK) {
-            slc_worker_slot_drop(crew->worker, push->slot);
-            COUNT(&crew->net->nodes[push->connection->node], queue_dropped, 1);
-        }
-    }
-    crew->push_count = 0;
 }
 
 /* Oldest first; what finds no room stays for the next turn. */
@@ -312,6 +328,7 @@ static void deliver_mail(struct crew *crew)
             COUNT(gateway, payloads_pushed, 1);
             slc_inbox_drop_first(gateway->inbox, client->identity);
         }
+        note_inbox(gateway);
         left |= c->mail;
     }
     crew->mail = left;

@@ -42,7 +42,21 @@ static void drain(struct crew *crew, struct peer *peer)
         crew_wait_changed(crew, -1);
         transit_free(crew, t);
     }
-    if (peer->queue == NULL) peer->queue_last = NULL;
+    if (peer->queue == NULL) {
+        peer->queue_last = NULL;
+    } else {
+        crew->peers_wait = true;
+    }
+}
+
+void hop_flush(struct crew *crew)
+{
+    if (!crew->peers_wait) return;
+    crew->peers_wait = false;
+    for (size_t i = 0; i < crew->net->node_count; i++) {
+        struct peer *peer = &crew->peers[i];
+        if (peer->link != 0 && peer->queue != NULL) drain(crew, peer);
+    }
 }
 
 static void send_tcp(struct crew *crew, struct transit *t)
@@ -64,6 +78,7 @@ static void send_tcp(struct crew *crew, struct transit *t)
     peer->queue_last = t;
     peer->queued++;
     crew_wait_changed(crew, 1);
+    if (peer->link != 0) crew->peers_wait = true;
     if (peer->link == 0 && !peer->connecting) {
         const uint8_t(*keys)[SLC_KEY_BYTES] = crew->net->network.noise_key;
         peer->connecting =

@@ -27,28 +27,67 @@ void slc_localnet_config_default(struct slc_localnet_config *config)
     config->runtime.name = "mix";
 }
 
-static enum slc_status check(const struct slc_localnet_config *c, struct slc_error *error)
+static unsigned own_nodes(const struct slc_localnet_config *c)
 {
-    unsigned layers[4] = {0};
+    return c->mixnodes + c->gateways;
+}
+
+static enum slc_status check_foreign(const struct slc_localnet_config *c, size_t i, struct slc_error *error)
+{
+    const struct slc_foreign_node *node = &c->foreign[i];
+    if (node->layer > SLC_LAYERS) {
+        return slc_fail(error, SLC_BAD_ARGUMENT, "foreign node %u: layer %u; a mixnode's layer is 1 to 3", node->id,
+                        node->layer);
+    }
+    if (node->id >= 1 && node->id <= own_nodes(c)) {
+        return slc_fail(error, SLC_DUPLICATE, "foreign node %u: nodes 1 to %u are ours; give it another id", node->id,
+                        own_nodes(c));
+    }
+    for (size_t before = 0; before < i; before++) {
+        if (c->foreign[before].id != node->id) continue;
+        return slc_fail(error, SLC_DUPLICATE, "foreign node %u: the id is there twice", node->id);
+    }
+    return SLC_OK;
+}
+
+/* Ours fill up the layers that have the fewest nodes, so a foreign node takes the place of one of them. */
+static void choose_layers(const struct slc_localnet_config *c, uint8_t *layers, unsigned in_layer[SLC_LAYERS + 1])
+{
+    memset(in_layer, 0, (SLC_LAYERS + 1) * sizeof *in_layer);
     for (size_t i = 0; i < c->foreign_count; i++) {
-        if (c->foreign[i].layer > SLC_LAYERS) {
-            return slc_fail(error, SLC_BAD_ARGUMENT, "foreign node %u: layer %u; a mixnode's layer is 1 to 3",
-                            c->foreign[i].id, c->foreign[i].layer);
-        }
-        layers[c->foreign[i].layer]++;
+        in_layer[c->foreign[i].layer]++;
     }
     for (unsigned i = 0; i < c->mixnodes; i++) {
-        layers[i % SLC_LAYERS + 1]++;
-    }
-    for (unsigned layer = 1; layer <= SLC_LAYERS; layer++) {
-        if (layers[layer] == 0) {
-            return slc_fail(error, SLC_NO_ROUTE,
-                            "layer %u has no node; a route needs one in every layer: name at "
-                            "least 3 mixnodes",
-                            layer);
+        uint8_t layer = 1;
+        for (uint8_t other = 2; other <= SLC_LAYERS; other++) {
+            if (in_layer[other] < in_layer[layer]) layer = other;
         }
+        in_layer[layer]++;
+        layers[i] = layer;
     }
-    if (c->gateways + layers[0] == 0) return slc_fail(error, SLC_NO_ROUTE, "a mixnet needs at least one gateway");
+}
+
+static enum slc_status check(const struct slc_localnet_config *c, struct slc_error *error)
+{
+    for (size_t i = 0; i < c->foreign_count; i++) {
+        enum slc_status status = check_foreign(c, i, error);
+        if (status != SLC_OK) return status;
+    }
+    size_t foreign_gateways = 0, foreign_mixnodes = 0;
+    for (size_t i = 0; i < c->foreign_count; i++) {
+        foreign_gateways += c->foreign[i].layer == 0;
+        foreign_mixnodes += c->foreign[i].layer != 0;
+    }
+    if (c->mixnodes + foreign_mixnodes < SLC_LAYERS) {
+        return slc_fail(error, SLC_NO_ROUTE, "%zu mixnodes: a route needs one in each of the 3 layers",
+                        c->mixnodes + foreign_mixnodes);
+    }
+    if (c->gateways + foreign_gateways == 0)
+        return slc_fail(error, SLC_NO_ROUTE, "a mixnet needs at least one gateway");
+    if (c->first_port != 0 && c->first_port + own_nodes(c) + c->gateways - 1 > UINT16_MAX) {
+        return slc_fail(error, SLC_OUT_OF_RANGE, "%u ports from %u on: there are none above 65535",
+                        own_nodes(c) + c->gateways, c->first_port);
+    }
     return SLC_OK;
 }
 
@@ -107,10 +146,9 @@ static enum slc_status make_node(struct slc_localnet *net, unsigned index, struc
     bool gateway = index >= net->config.mixnodes;
     node->index = index;
     node->worker = index % net->workers;
-    node->layer = gateway ? 0 : (uint8_t)(index % SLC_LAYERS + 1);
-    node->faults = net->config.faults;
+    node->layer = net->layers[index];
+    node->faults = node->ordered = net->config.faults;
     make_keys(node, random);
-    net->layers[index] = node->layer;
     public_node->id = index + 1;
     memcpy(public_node->identity, node->identity.public_key, SLC_IDENTITY_BYTES);
     slc_public_key(public_node->sphinx_key, node->sphinx_secret);
@@ -176,6 +214,7 @@ static enum slc_status make_crew(struct slc_localnet *net, unsigned index)
     crew->jobs = calloc(OPEN_BATCH, sizeof *crew->jobs);
     crew->opening = calloc(OPEN_BATCH, sizeof *crew->opening);
     crew->frame_jobs = calloc(FRAME_BATCH, sizeof *crew->frame_jobs);
+    crew->frame_of_job = calloc(FRAME_BATCH, sizeof *crew->frame_of_job);
     crew->frames = calloc(FRAME_BATCH, sizeof *crew->frames);
     crew->push_jobs = calloc(PUSH_BATCH, sizeof *crew->push_jobs);
     crew->pushes = calloc(PUSH_BATCH, sizeof *crew->pushes);
@@ -184,8 +223,8 @@ static enum slc_status make_crew(struct slc_localnet *net, unsigned index)
     crew->connection_count = r->max_connections * r->networks;
     crew->connections = calloc(crew->connection_count, sizeof *crew->connections);
     bool made = crew->jobs != NULL && crew->opening != NULL && crew->frame_jobs != NULL && crew->frames != NULL &&
-                crew->push_jobs != NULL && crew->pushes != NULL && crew->peers != NULL && crew->outbox != NULL &&
-                crew->connections != NULL;
+                crew->frame_of_job != NULL && crew->push_jobs != NULL && crew->pushes != NULL && crew->peers != NULL &&
+                crew->outbox != NULL && crew->connections != NULL;
     for (unsigned n = 0; n < r->networks && made; n++) {
         crew->by_link[n] = calloc(r->max_connections + 64, sizeof *crew->by_link[n]);
         made = crew->by_link[n] != NULL;
@@ -226,6 +265,12 @@ static enum slc_status make_all(struct slc_localnet *net, struct slc_error *erro
     if (status != SLC_OK) return slc_fail(error, status, "the system gives no randomness");
     if (c->seed != 0) slc_random_from_number(&random, c->seed, 1);
     slc_random_bytes(&random, net->fault_key, sizeof net->fault_key);
+    unsigned in_layer[SLC_LAYERS + 1];
+    choose_layers(c, net->layers, in_layer);
+    for (unsigned layer = 1; layer <= SLC_LAYERS && status == SLC_OK; layer++) {
+        if (in_layer[layer] > 0) continue;
+        status = slc_fail(error, SLC_NO_ROUTE, "layer %u has no node; a route needs one in every layer", layer);
+    }
     for (unsigned i = 0; i < net->own_count && status == SLC_OK; i++) {
         status = make_node(net, i, &random, error);
     }
@@ -301,6 +346,7 @@ static void free_crew(struct crew *crew)
     free(crew->jobs);
     free(crew->opening);
     free(crew->frame_jobs);
+    free(crew->frame_of_job);
     free(crew->frames);
     free(crew->push_jobs);
     free(crew->pushes);
@@ -370,7 +416,16 @@ static void order(struct slc_localnet *net, const struct node_note *order)
 
 void slc_localnet_set_faults(struct slc_localnet *net, int node, const struct slc_faults *faults)
 {
+    for (size_t i = 0; i < net->own_count; i++) {
+        if (node == SLC_ALL_NODES || node == (int)i) net->nodes[i].ordered = *faults;
+    }
     order(net, &(struct node_note){.kind = NOTE_FAULTS, .order = {.node = node, .faults = *faults}});
+}
+
+const struct slc_faults *slc_localnet_faults(const struct slc_localnet *net, int node)
+{
+    if (node < 0 || (size_t)node >= net->own_count) return NULL;
+    return &net->nodes[node].ordered;
 }
 
 void slc_localnet_cut(struct slc_localnet *net, int node)

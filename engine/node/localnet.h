@@ -35,7 +35,7 @@ struct slc_foreign_node {
 };
 
 struct slc_localnet_config {
-    unsigned mixnodes;   /* >= 3, spread over the layers round robin                                  */
+    unsigned mixnodes;   /* fill up the layers evenly, foreign nodes counted; >= 3 without those      */
     unsigned gateways;   /* >= 1                                                                      */
     bool tcp_hops;       /* node frames over loopback TCP; else hand-over in memory                   */
     bool noise;          /* with tcp_hops                                                             */
@@ -79,6 +79,8 @@ SLC_MUST_CHECK enum slc_status slc_localnet_topology(const struct slc_localnet *
 /* node: index into slc_localnet_network()->nodes, or SLC_ALL_NODES. */
 enum { SLC_ALL_NODES = -1 };
 void slc_localnet_set_faults(struct slc_localnet *net, int node, const struct slc_faults *faults);
+/* As last ordered, or configured; NULL: a foreign node, whose faults are not ours to make, or none at all. */
+const struct slc_faults *slc_localnet_faults(const struct slc_localnet *net, int node);
 /* Cuts (TCP reset) every client connection of a gateway, or of all. */
 void slc_localnet_cut(struct slc_localnet *net, int node);
 /* Forgets every registration of a gateway, as one that lost its store. */
@@ -93,6 +95,7 @@ void slc_localnet_forget(struct slc_localnet *net, int node);
     X(acks_forwarded, "SURB-ACKs sent on after a delivery")                                                            \
     X(payloads_pushed, "payloads pushed to a connected client")                                                        \
     X(payloads_stored, "payloads kept for an absent client")                                                           \
+    X(inbox_waiting, "payloads in the inbox now")                                                                      \
     X(inbox_dropped, "payloads dropped because the inbox was full")                                                    \
     X(replays, "dropped: seen before")                                                                                 \
     X(malformed, "dropped: did not open, or not a packet of ours")                                                     \

@@ -51,6 +51,7 @@ struct node {
     struct slc_identity identity;
     struct slc_noise_keys noise;
     struct slc_faults faults;          /* its worker's copy */
+    struct slc_faults ordered;         /* the control thread's: as last ordered */
     struct transit *held, *held_last;  /* while paused */
     struct slc_node_counters counters; /* its worker writes, others read relaxed */
     struct slc_registry *registry;     /* gateways */
@@ -93,6 +94,7 @@ struct crew {
     struct slc_open_job *jobs;
     struct transit **opening;
     struct slc_frame_job *frame_jobs;
+    uint32_t *frame_of_job;      /* index into frames */
     struct slc_received *frames; /* client frames of this turn */
     size_t frame_count;
     struct slc_frame_job *push_jobs;
@@ -107,6 +109,7 @@ struct crew {
     struct slc_note *kept;   /* notes that found a ring full */
     uint32_t *kept_to;
     size_t kept_len, kept_cap;
+    bool peers_wait;        /* some peer's connection is open and packets for it found no room to leave */
     _Atomic size_t waiting; /* packets in delays, queues and holds */
     bool mail;
 };
@@ -172,6 +175,8 @@ void hop_send(struct crew *crew, struct node *from, const struct slc_address *ad
 int32_t hop_find(const struct slc_localnet *net, const struct slc_address *address);
 /* Events of our connections to peers. */
 void hop_received(struct crew *crew, const struct slc_received *r, slc_time now);
+/* Tries again what found no room to leave. */
+void hop_flush(struct crew *crew);
 void hop_leave(struct crew *crew, struct transit *t, slc_time now);
 
 /* ---- gateway.c ---- */

@@ -8,8 +8,8 @@
 #include <time.h>
 
 #define NOBODY UINT32_MAX
-/* Frames that are this close are as good as due: the clock of a turn is read once. */
-#define RELEASE_SLACK (SLC_MILLISECOND / 20)
+/* A page of the calendar opens when all its frames are due, so a frame leaves at most this late and never early. */
+#define PAGE (SLC_MILLISECOND / 4)
 
 slc_link network_link_name(const struct network *n, uint32_t link)
 {
@@ -156,32 +156,39 @@ static void put_on_wire(struct network *n, uint32_t f, slc_time now)
     count(&n->thread.numbers.bytes_out, frame->len);
 }
 
+static uint64_t page_of(slc_time due)
+{
+    return due / PAGE + (due % PAGE != 0);
+}
+
+/* In order of due within a page, then of arrival; frames of one link mostly come in order, so the tail comes first. */
+static void page_insert(struct network *n, unsigned page, uint32_t f)
+{
+    slc_time due = n->frames[f].due;
+    uint32_t *at = &n->calendar[page];
+    if (*at != NOBODY && n->frames[n->calendar_tail[page]].due <= due) at = &n->frames[n->calendar_tail[page]].next;
+    while (*at != NOBODY && n->frames[*at].due <= due) {
+        at = &n->frames[*at].next;
+    }
+    n->frames[f].next = *at;
+    if (*at == NOBODY) n->calendar_tail[page] = f;
+    *at = f;
+}
+
 static void calendar_add(struct network *n, uint32_t f)
 {
-    uint64_t tick = n->frames[f].due / SLC_MILLISECOND;
+    uint64_t tick = page_of(n->frames[f].due);
     /* Further ahead than the calendar reaches: the last page; put back when its turn comes too early. */
     if (tick >= n->calendar_tick + CALENDAR) tick = n->calendar_tick + CALENDAR - 1;
     if (tick <= n->calendar_tick) tick = n->calendar_tick + 1;
-    unsigned page = tick % CALENDAR;
-    n->frames[f].next = NOBODY;
-    if (n->calendar[page] == NOBODY) {
-        n->calendar[page] = f;
-    } else {
-        n->frames[n->calendar_tail[page]].next = f;
-    }
-    n->calendar_tail[page] = f;
+    page_insert(n, tick % CALENDAR, f);
     n->calendar_held++;
 }
 
 static void calendar_release(struct network *n, slc_time now)
 {
-    uint64_t tick = (now + RELEASE_SLACK) / SLC_MILLISECOND;
-    if (n->calendar_held == 0) {
-        n->calendar_tick = tick;
-        return;
-    }
-    uint64_t last = tick < n->calendar_tick + CALENDAR ? tick : n->calendar_tick + CALENDAR;
-    while (n->calendar_tick < last) {
+    uint64_t tick = now / PAGE;
+    while (n->calendar_held > 0 && n->calendar_tick < tick) {
         n->calendar_tick++;
         unsigned page = n->calendar_tick % CALENDAR;
         uint32_t f = n->calendar[page];
@@ -189,7 +196,7 @@ static void calendar_release(struct network *n, slc_time now)
         while (f != NOBODY) {
             uint32_t next = n->frames[f].next;
             n->calendar_held--;
-            if (n->frames[f].due > now + SLC_MILLISECOND + RELEASE_SLACK) {
+            if (n->frames[f].due > now) {
                 calendar_add(n, f);
             } else {
                 put_on_wire(n, f, now);
@@ -204,7 +211,7 @@ static slc_time calendar_next(const struct network *n)
 {
     if (n->calendar_held == 0) return SLC_NEVER;
     for (uint64_t tick = n->calendar_tick + 1; tick <= n->calendar_tick + CALENDAR; tick++) {
-        if (n->calendar[tick % CALENDAR] != NOBODY) return tick * SLC_MILLISECOND;
+        if (n->calendar[tick % CALENDAR] != NOBODY) return tick * PAGE;
     }
     return SLC_NEVER;
 }
@@ -226,7 +233,7 @@ static void take_frame(struct network *n, const struct tx *tx, uint16_t worker, 
         n->frames[f].link = 0;
         send_home(n, &n->frames[f]);
         give_frame(n, f);
-    } else if (tx->due <= now + RELEASE_SLACK) {
+    } else if (tx->due <= now) {
         put_on_wire(n, f, now);
     } else {
         calendar_add(n, f);
@@ -390,7 +397,7 @@ void *network_main(void *argument)
     struct thread_numbers *numbers = &n->thread.numbers;
     struct slc_loop_event events[BATCH];
     thread_begin(&n->thread);
-    n->calendar_tick = slc_now() / SLC_MILLISECOND;
+    n->calendar_tick = slc_now() / PAGE;
     while (!atomic_load_explicit(&n->runtime->stopping_network, memory_order_acquire)) {
         slc_time begin = slc_now();
         take_released(n);
@@ -424,7 +431,7 @@ enum slc_status network_init(struct network *n, struct slc_error *error)
     const struct slc_runtime_config *config = &n->runtime->config;
     enum slc_status status = slc_loop_new(&n->loop, config->backend, config->max_connections, error);
     if (status != SLC_OK) return status;
-    size_t per_worker = config->small_slots + config->large_slots;
+    size_t per_worker = config->small_slots + config->large_slots + 2; /* slots_init() makes at least one of each */
     n->link_count = config->max_connections + 64;
     n->frame_count = (uint32_t)(per_worker * n->runtime->workers + 1);
     n->links = calloc(n->link_count, sizeof *n->links);

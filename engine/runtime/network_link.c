@@ -48,6 +48,11 @@ static void ws_send_request(struct network *n, uint32_t link)
 static void ws_message(struct network *n, uint32_t link, const struct slc_ws_event *event, slc_time now)
 {
     struct link *l = &n->links[link];
+    /* The carry pool rounds its slots up, so a little more than fits an rx slot can get here. */
+    if (event->len > SLC_SLOT_LARGE) {
+        link_failed(n, link, SLC_TOO_LONG);
+        return;
+    }
     const struct slc_received received = {.kind = event->kind == SLC_WS_TEXT ? SLC_RECEIVED_TEXT : SLC_RECEIVED_BINARY,
                                           .link = network_link_name(n, link),
                                           .token = l->token,

@@ -102,11 +102,11 @@ bool node_send(struct network *n, uint32_t link, const uint8_t *data, size_t len
     struct slc_writer out = slc_writer(slot, n->node_out.slot_bytes);
     size_t sent = 0;
     uint64_t place = (uint64_t)(slot - n->node_out.memory) / n->node_out.slot_bytes;
-    if (slc_node_link_send(l->node, &packet, 1, &out, &sent) == SLC_OK && sent == 1 &&
-        slc_loop_send(n->loop, l->conn, slot, out.len, NODE_COOKIE | place) == SLC_OK) {
-        return true;
-    }
+    bool made = slc_node_link_send(l->node, &packet, 1, &out, &sent) == SLC_OK && sent == 1;
+    if (made && slc_loop_send(n->loop, l->conn, slot, out.len, NODE_COOKIE | place) == SLC_OK) return true;
     slc_pool_give(&n->node_out, slot);
+    /* A Noise frame that was made and not sent leaves a gap in the counters: the peer can read nothing after it. */
+    if (made && l->outgoing && l->request->has_noise_key) link_failed(n, link, SLC_FULL);
     return false;
 }
 

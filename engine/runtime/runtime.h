@@ -35,7 +35,7 @@ struct slc_runtime_config {
     size_t max_connections; /* per network thread */
     size_t small_slots;     /* frames of SLC_SLOT_SMALL bytes per worker (tx), and per network thread (rx)     */
     size_t large_slots;     /* of SLC_SLOT_LARGE                                                               */
-    size_t timers;          /* armed entries at most                                                           */
+    size_t timers;          /* armed entries without further allocation                                        */
     bool node_frames_v8;    /* NODE links send the current frame header; else the legacy one, as real nodes do */
     const char *name; /* at most 5 characters of thread names: "sluic", "mix"                                         */
 };
@@ -117,7 +117,7 @@ void slc_runtime_free(struct slc_runtime *runtime);
 
 /* ---- control thread (the one that made the runtime) ---- */
 
-/* Before or after start: listen on network thread `network`; accepted links go to `worker`. `bound` tells the port. */
+/* Before start: listen on network thread `network`; accepted links go to `worker`. `bound` tells the port. */
 SLC_MUST_CHECK enum slc_status slc_runtime_listen(struct slc_runtime *runtime, unsigned network, unsigned worker,
                                                   const struct slc_address *address, enum slc_protocol protocol,
                                                   struct slc_tls *tls, uint64_t token, struct slc_address *bound,
@@ -176,7 +176,7 @@ void slc_worker_release(struct slc_worker *w, const struct slc_received *receive
 
 /* due() gets `token` when `deadline` has come. */
 void slc_worker_arm(struct slc_worker *w, slc_time deadline, uint64_t token);
-/* To another worker's passed(). SLC_AGAIN: full. */
+/* To another worker's passed(). SLC_AGAIN: full; SLC_BAD_ARGUMENT: no such worker, or this one. */
 SLC_MUST_CHECK enum slc_status slc_worker_pass(struct slc_worker *w, unsigned to, const struct slc_note *note);
 /* To the control thread. SLC_AGAIN: full; keep it and try in the next run(). */
 SLC_MUST_CHECK enum slc_status slc_worker_event(struct slc_worker *w, const struct slc_note *event);

@@ -149,7 +149,7 @@ struct frame {
     uint16_t worker;
 };
 
-enum { CALENDAR = 1024 }; /* buckets of 1 ms; look-aheads are far shorter */
+enum { CALENDAR = 4096 }; /* pages of a quarter of a millisecond: 1 s; look-aheads are far shorter */
 
 struct listener {
     slc_conn conn;
@@ -181,7 +181,7 @@ struct network {
     struct frame *frames;
     uint32_t frame_count, free_frame;
     uint32_t calendar[CALENDAR], calendar_tail[CALENDAR];
-    uint64_t calendar_tick; /* ms up to which frames have been released */
+    uint64_t calendar_tick; /* page up to which frames have been released */
     size_t calendar_held;
     struct listener listeners[MAX_LISTENERS];
     size_t listener_count;

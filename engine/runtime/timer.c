@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/runtime/runtime_internal.h"
 
+/*
+ * A full wheel grows, which is the one allocation after start: neither may a deadline be lost, nor can we wait for a
+ * worker that may itself be waiting for us to take what it armed. Without memory the entry comes back early.
+ */
+static void arm(struct timer_thread *t, struct slc_worker *w, const struct slc_timer_entry *entry)
+{
+    if (slc_wheel_arm(t->wheel, entry) == SLC_OK) return;
+    count(&t->thread.numbers.ring_full, 1);
+    if (slc_wheel_grow(t->wheel) == SLC_OK && slc_wheel_arm(t->wheel, entry) == SLC_OK) return;
+    (void)slc_ring_push_spsc(&w->due, &entry->token, 1);
+}
+
 static void take_armed(struct timer_thread *t)
 {
     struct slc_timer_entry entries[BATCH];
@@ -8,10 +20,7 @@ static void take_armed(struct timer_thread *t)
         struct slc_worker *w = t->runtime->worker[i];
         for (size_t got; (got = slc_ring_pop_spsc(&w->arm, entries, BATCH)) > 0;) {
             for (size_t e = 0; e < got; e++) {
-                if (slc_wheel_arm(t->wheel, &entries[e]) == SLC_OK) continue;
-                /* A full wheel must not lose a deadline: hand it back early, its owner arms it again. */
-                count(&t->thread.numbers.ring_full, 1);
-                (void)slc_ring_push_spsc(&w->due, &entries[e].token, 1);
+                arm(t, w, &entries[e]);
             }
         }
     }

@@ -19,6 +19,7 @@ struct node {
 
 struct slc_wheel {
     struct node *nodes;
+    size_t capacity;
     uint32_t free_list;
     size_t armed;
     uint64_t tick;                       /* ms up to and including which everything has expired   */
@@ -48,10 +49,26 @@ enum slc_status slc_wheel_new(struct slc_wheel **wheel, size_t capacity, slc_tim
         nodes[i].next = i + 1 < capacity ? (uint32_t)(i + 1) : NOBODY;
     }
     w->nodes = nodes;
+    w->capacity = capacity;
     w->tick = now / SLC_MILLISECOND;
     w->expired_head = w->expired_tail = NOBODY;
     memset(w->slot, 0xff, sizeof w->slot);
     *wheel = w;
+    return SLC_OK;
+}
+
+enum slc_status slc_wheel_grow(struct slc_wheel *w)
+{
+    size_t capacity = w->capacity * 2;
+    if (capacity >= NOBODY) return SLC_NO_MEMORY;
+    struct node *nodes = realloc(w->nodes, capacity * sizeof *nodes);
+    if (nodes == NULL) return SLC_NO_MEMORY;
+    for (size_t i = w->capacity; i < capacity; i++) {
+        nodes[i].next = i + 1 < capacity ? (uint32_t)(i + 1) : w->free_list;
+    }
+    w->nodes = nodes;
+    w->free_list = (uint32_t)w->capacity;
+    w->capacity = capacity;
     return SLC_OK;
 }
 

@@ -22,6 +22,8 @@ struct slc_timer_entry {
 /* Room for `capacity` armed entries, allocated at once. `now` is the wheel's start. */
 SLC_MUST_CHECK enum slc_status slc_wheel_new(struct slc_wheel **wheel, size_t capacity, slc_time now);
 void slc_wheel_free(struct slc_wheel *wheel);
+/* Makes room for as many entries again. SLC_NO_MEMORY: nothing changed. */
+SLC_MUST_CHECK enum slc_status slc_wheel_grow(struct slc_wheel *wheel);
 /* SLC_FULL when capacity entries are armed. A deadline in the past fires at the next expiry. */
 SLC_MUST_CHECK enum slc_status slc_wheel_arm(struct slc_wheel *wheel, const struct slc_timer_entry *entry);
 /* Moves up to `cap` expired entries to `out`; call again while it returns `cap`. */

@@ -151,7 +151,7 @@ void slc_worker_arm(struct slc_worker *w, slc_time deadline, uint64_t token)
 
 enum slc_status slc_worker_pass(struct slc_worker *w, unsigned to, const struct slc_note *note)
 {
-    if (to >= w->runtime->workers) return SLC_BAD_ARGUMENT;
+    if (to >= w->runtime->workers || to == w->index) return SLC_BAD_ARGUMENT;
     if (slc_ring_push_spsc(&w->runtime->worker[to]->pass[w->index], note, 1) == 1) {
         w->wake_workers |= UINT64_C(1) << to;
         return SLC_OK;

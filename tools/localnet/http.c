@@ -12,11 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MOST_DELAY (600 * SLC_SECOND)
+
 struct slc_localnet_http {
     struct MHD_Daemon *daemon;
     struct slc_localnet *net;
     char *document[SLC_DOCUMENT_COUNT]; /* made once: every answer comes from one state of the network */
-    struct slc_faults *faults;          /* per node, as last ordered */
 };
 
 /* Chapter 6, section 3.2. Matched at the end of the path, so any base URL works. */
@@ -91,6 +92,18 @@ static cJSON *counters_json(const struct slc_localnet *net, int node)
     return json;
 }
 
+static cJSON *faults_json(const struct slc_faults *f)
+{
+    cJSON *json = cJSON_CreateObject();
+    (void)cJSON_AddNumberToObject(json, "loss", f->loss);
+    (void)cJSON_AddNumberToObject(json, "duplicate", f->duplicate);
+    (void)cJSON_AddNumberToObject(json, "reorder", f->reorder);
+    (void)cJSON_AddNumberToObject(json, "reorder_delay_seconds", (double)f->reorder_delay / 1e9);
+    (void)cJSON_AddNumberToObject(json, "extra_delay_seconds", (double)f->extra_delay / 1e9);
+    (void)cJSON_AddBoolToObject(json, "paused", f->paused);
+    return json;
+}
+
 static cJSON *node_json(const struct slc_localnet_http *http, size_t i)
 {
     const struct slc_network *network = slc_localnet_network(http->net);
@@ -109,14 +122,9 @@ static cJSON *node_json(const struct slc_localnet_http *http, size_t i)
         slc_address_to_text(&node->ws, text);
         (void)cJSON_AddStringToObject(json, "ws", text);
     }
-    const struct slc_faults *f = &http->faults[i];
-    cJSON *faults = cJSON_AddObjectToObject(json, "faults");
-    (void)cJSON_AddNumberToObject(faults, "loss", f->loss);
-    (void)cJSON_AddNumberToObject(faults, "duplicate", f->duplicate);
-    (void)cJSON_AddNumberToObject(faults, "reorder", f->reorder);
-    (void)cJSON_AddNumberToObject(faults, "reorder_delay_seconds", (double)f->reorder_delay / 1e9);
-    (void)cJSON_AddNumberToObject(faults, "extra_delay_seconds", (double)f->extra_delay / 1e9);
-    (void)cJSON_AddBoolToObject(faults, "paused", f->paused);
+    const struct slc_faults *f = slc_localnet_faults(http->net, (int)i);
+    (void)cJSON_AddBoolToObject(json, "foreign", f == NULL);
+    if (f != NULL) cJSON_AddItemToObject(json, "faults", faults_json(f));
     cJSON_AddItemToObject(json, "counters", counters_json(http->net, (int)i));
     return json;
 }
@@ -141,9 +149,15 @@ static cJSON *status_json(const struct slc_localnet_http *http)
         (void)cJSON_AddNumberToObject(thread, "busy_seconds", (double)rows[i].busy / 1e9);
         (void)cJSON_AddNumberToObject(thread, "starved_seconds", (double)rows[i].starved / 1e9);
         (void)cJSON_AddNumberToObject(thread, "backpressured_seconds", (double)rows[i].backpressured / 1e9);
+        (void)cJSON_AddNumberToObject(thread, "frames_dropped", (double)rows[i].frames_dropped);
         (void)cJSON_AddItemToArray(threads, thread);
     }
     return json;
+}
+
+static bool is_gauge(const char *counter)
+{
+    return strcmp(counter, "clients_online") == 0 || strcmp(counter, "inbox_waiting") == 0;
 }
 
 /* Prometheus text. */
@@ -156,7 +170,7 @@ static enum MHD_Result answer_metrics(const struct slc_localnet_http *http, stru
     const struct slc_network *network = slc_localnet_network(http->net);
 #define X(name, help)                                                                                                  \
     (void)fprintf(out, "# HELP sluice_node_" #name " %s\n# TYPE sluice_node_" #name " %s\n", help,                     \
-                  strcmp(#name, "clients_online") == 0 ? "gauge" : "counter");                                         \
+                  is_gauge(#name) ? "gauge" : "counter");                                                              \
     for (size_t i = 0; i < network->node_count; i++) {                                                                 \
         struct slc_node_counters c;                                                                                    \
         slc_localnet_counters(http->net, (int)i, &c);                                                                  \
@@ -175,32 +189,39 @@ static enum MHD_Result answer_metrics(const struct slc_localnet_http *http, stru
 
 /* ---- control: POST /control/<node id or all>/<faults|cut|forget>?loss=2%&paused=true ---- */
 
-static const char *argument(struct MHD_Connection *connection, const char *name)
+/* What the query changes; `wrong` names the argument that is not one, or whose value is not such a value. */
+struct change {
+    struct slc_faults faults;
+    const char *wrong;
+};
+
+static bool parse_bool(const char *text, bool *value)
 {
-    return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, name);
+    *value = strcmp(text, "true") == 0;
+    return *value || strcmp(text, "false") == 0;
 }
 
-static bool share_argument(struct MHD_Connection *connection, const char *name, double *share)
+static enum MHD_Result take_argument(void *self, enum MHD_ValueKind kind, const char *name, const char *value)
 {
-    const char *text = argument(connection, name);
-    return text == NULL || slc_parse_share(text, share);
-}
-
-static bool duration_argument(struct MHD_Connection *connection, const char *name, slc_time *duration)
-{
-    const char *text = argument(connection, name);
-    return text == NULL || slc_parse_duration(text, duration);
-}
-
-static bool change_faults(struct MHD_Connection *connection, struct slc_faults *f)
-{
-    const char *paused = argument(connection, "paused");
-    if (paused != NULL) f->paused = strcmp(paused, "true") == 0;
-    return share_argument(connection, "loss", &f->loss) && share_argument(connection, "duplicate", &f->duplicate) &&
-           share_argument(connection, "reorder", &f->reorder) &&
-           duration_argument(connection, "reorder_delay", &f->reorder_delay) &&
-           duration_argument(connection, "extra_delay", &f->extra_delay) &&
-           (paused == NULL || f->paused || strcmp(paused, "false") == 0);
+    (void)kind;
+    struct change *change = self;
+    struct slc_faults *f = &change->faults;
+    bool good = value != NULL;
+    if (good && strcmp(name, "loss") == 0) {
+        good = slc_parse_share(value, &f->loss);
+    } else if (good && strcmp(name, "duplicate") == 0) {
+        good = slc_parse_share(value, &f->duplicate);
+    } else if (good && strcmp(name, "reorder") == 0) {
+        good = slc_parse_share(value, &f->reorder);
+    } else if (good && strcmp(name, "reorder_delay") == 0) {
+        good = slc_parse_duration(value, &f->reorder_delay) && f->reorder_delay <= MOST_DELAY;
+    } else if (good && strcmp(name, "extra_delay") == 0) {
+        good = slc_parse_duration(value, &f->extra_delay) && f->extra_delay <= MOST_DELAY;
+    } else {
+        good = good && strcmp(name, "paused") == 0 && parse_bool(value, &f->paused);
+    }
+    if (!good) change->wrong = name;
+    return good ? MHD_YES : MHD_NO;
 }
 
 /* "all", or a node's id; -2: neither. */
@@ -208,10 +229,10 @@ static int node_of(const struct slc_localnet_http *http, const char *name)
 {
     if (strcmp(name, "all") == 0) return SLC_ALL_NODES;
     const struct slc_network *network = slc_localnet_network(http->net);
-    char *end;
-    unsigned long id = strtoul(name, &end, 10);
-    for (size_t i = 0; *name != 0 && *end == 0 && i < network->node_count; i++) {
-        if (network->nodes[i].id == id) return (int)i;
+    char id[16];
+    for (size_t i = 0; i < network->node_count; i++) {
+        (void)snprintf(id, sizeof id, "%u", network->nodes[i].id);
+        if (strcmp(name, id) == 0) return (int)i;
     }
     return -2;
 }
@@ -219,35 +240,53 @@ static int node_of(const struct slc_localnet_http *http, const char *name)
 static enum MHD_Result set_faults(struct slc_localnet_http *http, struct MHD_Connection *connection, int node)
 {
     size_t nodes = slc_localnet_network(http->net)->node_count;
+    /* The values are the same for every node, so they are wrong for the first, before anything changed, or for none. */
     for (size_t i = 0; i < nodes; i++) {
-        if (node != SLC_ALL_NODES && node != (int)i) continue;
-        struct slc_faults faults = http->faults[i];
-        if (!change_faults(connection, &faults)) {
-            return refuse(connection, MHD_HTTP_BAD_REQUEST,
-                          "want loss, duplicate, reorder as shares (0.02 or 2%), reorder_delay, extra_delay as "
-                          "durations (100ms), paused as true or false");
+        const struct slc_faults *before = slc_localnet_faults(http->net, (int)i);
+        if ((node != SLC_ALL_NODES && node != (int)i) || before == NULL) continue;
+        struct change change = {.faults = *before};
+        (void)MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_argument, &change);
+        if (change.wrong != NULL) {
+            char why[320];
+            (void)snprintf(
+                why, sizeof why,
+                "%.64s: want loss, duplicate, reorder as shares (0.02 or 2%%), reorder_delay, extra_delay as "
+                "durations up to 10m (100ms), paused as true or false",
+                change.wrong);
+            return refuse(connection, MHD_HTTP_BAD_REQUEST, why);
         }
-        http->faults[i] = faults;
-        slc_localnet_set_faults(http->net, (int)i, &faults);
+        slc_localnet_set_faults(http->net, (int)i, &change.faults);
     }
     return answer_json(connection, MHD_HTTP_OK, status_json(http));
+}
+
+static bool is_gateway(const struct slc_localnet_http *http, int node)
+{
+    return node == SLC_ALL_NODES || slc_localnet_network(http->net)->layer[node] == 0;
 }
 
 static enum MHD_Result control(struct slc_localnet_http *http, struct MHD_Connection *connection, const char *path)
 {
     char name[32], order[32];
-    if (sscanf(path, "/control/%31[^/]/%31[a-z]", name, order) != 2) {
+    int end = 0;
+    if (sscanf(path, "/control/%31[^/]/%31[^/]%n", name, order, &end) != 2 || path[end] != 0) {
         return refuse(connection, MHD_HTTP_NOT_FOUND, "want /control/NODE/ORDER: an id or all; faults, cut or forget");
     }
     int node = node_of(http, name);
     if (node < SLC_ALL_NODES) return refuse(connection, MHD_HTTP_NOT_FOUND, "no such node; see /status.json");
+    if (node >= 0 && slc_localnet_faults(http->net, node) == NULL) {
+        return refuse(connection, MHD_HTTP_CONFLICT, "that node is run by somebody else");
+    }
     if (strcmp(order, "faults") == 0) return set_faults(http, connection, node);
-    if (strcmp(order, "cut") == 0) {
-        slc_localnet_cut(http->net, node);
-    } else if (strcmp(order, "forget") == 0) {
-        slc_localnet_forget(http->net, node);
-    } else {
+    bool cut = strcmp(order, "cut") == 0;
+    if (!cut && strcmp(order, "forget") != 0) {
         return refuse(connection, MHD_HTTP_NOT_FOUND, "no such order: faults, cut or forget");
+    }
+    if (!is_gateway(http, node)) return refuse(connection, MHD_HTTP_CONFLICT, "that node is a mixnode: no clients");
+    if (cut) {
+        slc_localnet_cut(http->net, node);
+    } else {
+        slc_localnet_forget(http->net, node);
     }
     return answer_json(connection, MHD_HTTP_OK, status_json(http));
 }
@@ -292,7 +331,10 @@ static enum MHD_Result handle(void *self, struct MHD_Connection *connection, con
     if (strcmp(method, "OPTIONS") == 0)
         return answer(connection, MHD_HTTP_NO_CONTENT, "text/plain", "", 0, MHD_RESPMEM_PERSISTENT);
     bool post = strcmp(method, "POST") == 0;
-    if (post && strncmp(path, "/control/", 9) == 0) return control(self, connection, path);
+    if (strncmp(path, "/control/", 9) == 0) {
+        if (post) return control(self, connection, path);
+        return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "an order is a POST");
+    }
     if (post || strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) return get(self, connection, path);
     return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET, POST or OPTIONS");
 }
@@ -306,8 +348,7 @@ static enum slc_status make_documents(struct slc_localnet_http *http, struct slc
         http->document[d] = slc_network_document(network, (enum slc_document)d);
         if (http->document[d] == NULL) return slc_fail(error, SLC_NO_MEMORY, "no memory for the directory");
     }
-    http->faults = calloc(network->node_count, sizeof *http->faults);
-    return http->faults == NULL ? slc_fail(error, SLC_NO_MEMORY, "no memory for the directory") : SLC_OK;
+    return SLC_OK;
 }
 
 enum slc_status slc_localnet_http_start(struct slc_localnet_http **out, struct slc_localnet *net, uint16_t port,
@@ -348,6 +389,5 @@ void slc_localnet_http_stop(struct slc_localnet_http *http)
     for (int d = 0; d < SLC_DOCUMENT_COUNT; d++) {
         free(http->document[d]);
     }
-    free(http->faults);
     free(http);
 }

@@ -182,11 +182,10 @@ static void wake(void *self)
 
 static void wait_for_end(slc_time duration)
 {
-    struct timespec end;
-    (void)clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec += (time_t)(duration / SLC_SECOND);
+    slc_time at = slc_now() + duration;
+    const struct timespec end = {.tv_sec = (time_t)(at / SLC_SECOND), .tv_nsec = (long)(at % SLC_SECOND)};
     while (!slc_signals_stop()) {
-        int failed = duration == 0 ? sem_wait(&asked_to_end) : sem_timedwait(&asked_to_end, &end);
+        int failed = duration == 0 ? sem_wait(&asked_to_end) : sem_clockwait(&asked_to_end, CLOCK_MONOTONIC, &end);
         if (failed != 0 && errno == ETIMEDOUT) return;
     }
 }
