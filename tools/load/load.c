@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static int failed(int code, const struct slc_error *error)
 {
@@ -40,11 +41,23 @@ static int write_reports(struct slc_report_file *json, struct slc_report_file *h
     return code;
 }
 
+/* Both ends of every connection may be in this process. */
+static void raise_file_limit(uint64_t clients)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    rlim_t wanted = (rlim_t)(2 * clients + 1024);
+    if (limit.rlim_cur >= wanted) return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int load(const struct slc_load_options *o, struct slc_report_file *json, struct slc_report_file *html)
 {
     struct slc_load_target target;
     struct slc_report *report = calloc(1, sizeof *report);
     if (report == NULL) return SLC_EXIT_USAGE;
+    raise_file_limit(o->clients);
     int code = slc_load_target_open(&target, o);
     if (code < 0) code = may_load(o, &target);
     if (code < 0) code = slc_load_run(o, &target, report);

@@ -28,7 +28,6 @@ static void set_defaults(struct slc_load_options *o)
         .duration = 20 * SLC_SECOND,
         .warm_up = SLC_SECOND,
         .drain = 10 * SLC_SECOND,
-        .connect = 30 * SLC_SECOND,
         .rate = 10,
         .message_bytes = 1000,
     };
@@ -66,8 +65,9 @@ static int parse(int argc, char **argv, struct slc_load_options *o)
          NULL, NULL},
         {"drain", SLC_OPTION_DURATION, &o->drain, "TIME", "longest wait for what is under way; default 10s", 0,
          3600 * SLC_SECOND, NULL, NULL},
-        {"connect", SLC_OPTION_DURATION, &o->connect, "TIME", "longest wait until all are ready; default 30s",
-         SLC_MILLISECOND, 3600 * SLC_SECOND, NULL, NULL},
+        {"connect", SLC_OPTION_DURATION, &o->connect, "TIME",
+         "longest wait until all are ready; default 10s + 10ms a client", SLC_MILLISECOND, 3600 * SLC_SECOND, NULL,
+         NULL},
 
         {NULL, 0, NULL, NULL, "The clients' traffic:", 0, 0, NULL, NULL},
         {"pacing", SLC_OPTION_CHOICE, &o->pacing, "KIND", "default (Poisson slots, 50/s), fast, or none (at once)", 0,

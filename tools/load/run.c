@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 enum { BURST = 256 }; /* messages handed over, and events taken, before the other gets its turn */
@@ -36,17 +35,6 @@ static int failed(int code, const char *what, const struct slc_error *error)
 {
     (void)fprintf(stderr, "sluice load: %s%s\n", what, error->text);
     return code;
-}
-
-/* Both ends of every connection may be in this process. */
-static void raise_file_limit(uint64_t clients)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    rlim_t wanted = (rlim_t)(2 * clients + 1024);
-    if (limit.rlim_cur >= wanted) return;
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static size_t within(double value, size_t low, size_t high)
@@ -138,7 +126,6 @@ static int make(struct slc_load *l)
     struct slc_error error = {0};
     struct slc_engine_config config;
     if (find_gateways(l, &error) != SLC_OK) return failed(SLC_EXIT_USAGE, "", &error);
-    raise_file_limit(l->options->clients);
     if (make_books(l) != SLC_OK) {
         (void)slc_fail(&error, SLC_NO_MEMORY, "no memory for the records of so many messages; lower rate or duration");
         return failed(SLC_EXIT_USAGE, "", &error);

@@ -61,9 +61,9 @@ static void print_head(const struct slc_report *r, FILE *out)
                   r->total_rate, r->arrivals, r->message_bytes, r->packets_per_message,
                   r->packets_per_message == 1 ? "" : "s", r->pacing, r->cover ? "" : ", no cover",
                   r->surbs > 0 ? ", with SURBs" : "", (unsigned long long)r->seed);
-    (void)fprintf(out, "  measured %s of %s, after a warm-up; then %.1f s until nothing was open\n",
+    (void)fprintf(out, "  measured %s of %s, after %.1f s of warm-up; then waited %.1f s for what was under way\n",
                   slc_duration_text(r->measured, duration), slc_duration_text(r->wanted_duration, wanted),
-                  (double)r->draining / (double)SLC_SECOND);
+                  (double)r->warm_up / (double)SLC_SECOND, (double)r->draining / (double)SLC_SECOND);
 }
 
 static void print_messages(const struct slc_report *r, FILE *out)
@@ -145,10 +145,9 @@ static void print_gateways(const struct slc_report *r, FILE *out)
     for (size_t i = 0; i < r->gateway_count; i++) {
         const struct slc_report_gateway *g = &r->gateways[i];
         char sent[32], delivered[32], acked[32];
-        (void)fprintf(out, "%-9s %.8s.. %-21s %5u clients %12s sent %12s acked %12s delivered\n",
-                      i == 0 ? "gateways" : "", g->identity, g->address, g->clients,
-                      grouped(g->counters.messages_sent, sent), grouped(g->counters.messages_acked, acked),
-                      grouped(g->counters.messages_delivered, delivered));
+        (void)fprintf(out, "%-9s %.8s.. %-21s%4u clients%11s sent%11s acked%11s delivered\n", i == 0 ? "gateways" : "",
+                      g->identity, g->address, g->clients, grouped(g->counters.messages_sent, sent),
+                      grouped(g->counters.messages_acked, acked), grouped(g->counters.messages_delivered, delivered));
     }
 }
 
@@ -161,12 +160,12 @@ static void print_machine(const struct slc_report *r, FILE *out)
         (void)fprintf(out, " %s %.0f %%", r->threads[i].name, 100 * r->threads[i].busy);
         if (i + 1 < r->thread_count) (void)fputc(',', out);
     }
-    (void)fprintf(
-        out, " busy\nclients   %u of %u ready, connected in %.3f s; %.1f KiB each%s (resident), %.1f KiB of it state\n",
-        r->ready, r->client_count, (double)r->connecting / (double)SLC_SECOND,
-        (double)r->resident_growth / r->client_count / 1024,
-        r->local_network ? " with their end of the local mixnet" : "",
-        (double)r->client_memory / r->client_count / 1024);
+    (void)fprintf(out, " busy\nclients   %u of %u ready, connected in %.3f s, %llu connections lost\n", r->ready,
+                  r->client_count, (double)r->connecting / (double)SLC_SECOND, (unsigned long long)r->packets.losts);
+    (void)fprintf(out, "          %.1f KiB of state each, %.1f KiB resident%s\n",
+                  (double)r->client_memory / r->client_count / 1024,
+                  (double)r->resident_growth / r->client_count / 1024,
+                  r->local_network ? " with their end of the local mixnet" : "");
     (void)fprintf(out, "machine   cpu %s, %s, %s resident in all\n", r->cpu, r->backend,
                   bytes_text((double)r->resident, resident));
 }
