@@ -175,9 +175,9 @@ static void build_acks(struct slc_clients *c, struct builder *b, size_t n)
         if (b->status[i] != SLC_OK) continue;
         struct slc_packet_job *job = &b->packets[jobs];
         struct slc_address first_hop;
-        plan->wait = 0;
+        plan->delays = 0;
         b->status[i] = draw_route(c, &job->route, k->own, k->keys->identity.public_key, c->traffic->ack_hop_delay,
-                                  b->work[i].ack_random, &first_hop, &plan->wait);
+                                  b->work[i].ack_random, &first_hop, &plan->delays);
         if (b->status[i] != SLC_OK) continue;
         struct slc_writer w = slc_writer(plaintext_of(b, i), SLC_SURB_ACK_ADDRESS_BYTES);
         slc_address_write_padded(&w, &first_hop, SLC_SURB_ACK_ADDRESS_BYTES);
@@ -275,7 +275,7 @@ static void build_packets(struct slc_clients *c, struct builder *b, size_t n)
             m == NULL ? c->clients[plan->client].keys->identity.public_key : m->recipient.identity;
         struct slc_packet_job *job = &b->packets[jobs];
         b->status[i] = draw_route(c, &job->route, plan->egress, destination, c->traffic->hop_delay,
-                                  b->work[i].data_random, &b->first_hops[i], &plan->wait);
+                                  b->work[i].data_random, &b->first_hops[i], &plan->delays);
         if (b->status[i] != SLC_OK) continue;
         job->plaintext = slc_bytes(plaintext_of(b, i), b->plaintext_bytes);
         job->payload_bytes = c->packet_bytes - SLC_HEADER_BYTES;
@@ -301,7 +301,7 @@ static void build_replies(struct slc_clients *c, struct builder *b, size_t n)
             .payload_bytes = c->packet_bytes - SLC_HEADER_BYTES,
             .out = plan->slot + SLC_SLOT_HEAD};
         /* The delays inside a SURB are its maker's secret. */
-        plan->wait += 3 * c->traffic->hop_delay;
+        plan->delays += 3 * c->traffic->hop_delay;
         b->plan_of[jobs++] = (uint32_t)i;
     }
     if (jobs == 0) return;

@@ -11,7 +11,8 @@
 /*
  * The rooms of this folder and what they share:
  *   clients.c  lifecycle, sessions with gateways, deadlines, the run
- *   send.c     messages, what goes into which slot, acks and retransmission
+ *   messages.c messages from the application's hand to the last ack
+ *   send.c     what goes into which slot, and retransmission
  *   build.c    plans to packets, in batches
  *   receive.c  frames to acks, cover, fragments and messages, in batches
  *   reply.c    what we handed out: tags, keys of our SURBs; requests for more
@@ -100,7 +101,7 @@ struct plan {
     struct ticket ticket;          /* replies */
     uint8_t *slot;
     slc_time due;
-    slc_time wait; /* result of building: delays drawn for the packet and its ack, forth and back */
+    slc_time delays; /* result of building: delays drawn for the packet and its ack, forth and back */
 };
 
 struct slc_clients {
@@ -159,28 +160,33 @@ static inline uint32_t slc_client_index(const struct slc_clients *c, const struc
 void slc_client_activate(struct slc_clients *c, struct client *k);
 void slc_client_event(struct slc_clients *c, const struct client *k, struct slc_client_event *event);
 
-/* ---- send.c ---- */
+/* ---- messages.c ---- */
 
-/* A message of our own making (SURBs, a request), queued; takes `memory` (malloc) in any case. */
-SLC_MUST_CHECK enum slc_status slc_send_internal(struct slc_clients *c, struct client *k, const struct message *model,
-                                                 uint8_t *memory, size_t len);
-/* Fills the slots that fall due, or sends what waits; false: stopped for lack of slots. */
-bool slc_send_plan(struct slc_clients *c, struct client *k, slc_time now);
-/* What became of a plan whose fragment was built. Its slot is gone. */
-void slc_send_result(struct slc_clients *c, const struct plan *plan, bool sent);
-void slc_send_ack(struct slc_clients *c, struct client *k, struct slc_fragment_id id);
-/* Fragments whose acks did not come go to the queue of retries. */
-void slc_send_overdue(struct slc_clients *c, struct client *k, slc_time now);
-void slc_send_expire(struct slc_clients *c, struct message *m, enum slc_status status);
-void slc_send_expire_all(struct slc_clients *c, struct client *k, enum slc_status status);
-/* Moves a store's waiting messages and stalled fragments back into their client's queues. */
-void slc_send_resume(struct slc_clients *c, struct client *k, struct store *store);
-/* Deadline of the client's own queue. */
-slc_time slc_send_due(struct slc_clients *c, struct client *k);
-void slc_send_drop_all(struct slc_clients *c);
-size_t slc_send_memory(const struct slc_clients *c);
 void slc_list_append(struct message_list *list, struct message *m);
 void slc_list_remove(struct message *m);
+/* A message of our own making (SURBs, a request) like `model`, queued; takes `memory` (malloc) in any case. */
+SLC_MUST_CHECK enum slc_status slc_messages_add(struct slc_clients *c, struct client *k, const struct message *model,
+                                                uint8_t *memory, size_t len);
+/* Gives a message up: takes its fragments from acks and alarms, and tells the application. */
+void slc_messages_expire(struct slc_clients *c, struct message *m, enum slc_status status);
+void slc_messages_expire_all(struct slc_clients *c, struct client *k, enum slc_status status);
+void slc_messages_ack(struct slc_clients *c, struct client *k, struct slc_fragment_id id);
+/* Gives back all memory, without events. */
+void slc_messages_free(struct slc_clients *c);
+size_t slc_messages_memory(const struct slc_clients *c);
+
+/* ---- send.c ---- */
+
+/* Fills the slots that fall due, or sends what waits; false: stopped for lack of slots. */
+bool slc_send_plan(struct slc_clients *c, struct client *k, slc_time now);
+/* What became of a plan for a fragment. Its slot is gone. */
+void slc_send_result(struct slc_clients *c, const struct plan *plan, bool sent);
+/* Fragments whose acks did not come go to the queue of retries. */
+void slc_send_overdue(struct slc_clients *c, struct client *k, slc_time now);
+/* Moves a store's waiting messages and stalled fragments back into their client's queues. */
+void slc_send_resume(struct slc_clients *c, struct client *k, struct store *store);
+/* Deadline of the client's own queues. */
+slc_time slc_send_due(struct slc_clients *c, struct client *k);
 
 /* ---- build.c ---- */
 
@@ -226,9 +232,9 @@ struct store {
     struct surb_block *first, *last;
     uint32_t count, requested, repeats;
     slc_time heard;
-    struct message_list waiting; /* that found no SURB for their next fragment    */
-    struct message *messages;    /* all of them, through store_next               */
-    uint32_t waiting_fragments;
+    struct message_list waiting;                   /* that found no SURB for their next fragment    */
+    struct message *messages;                      /* all of them, through store_next               */
+    uint32_t unsent;                               /* fragments of replies that have no SURB yet               */
     uint32_t stalled_first, stalled_last, stalled; /* pending entries to send again */
     uint32_t place, hash;
 };

@@ -87,7 +87,7 @@ static void free_client(struct slc_clients *c, struct client *k)
 void slc_clients_free(struct slc_clients *c)
 {
     if (c == NULL) return;
-    slc_send_drop_all(c);
+    slc_messages_free(c);
     for (size_t i = 0; i < c->count; i++) {
         free_client(c, &c->clients[i]);
     }
@@ -328,7 +328,7 @@ static void ended(struct slc_clients *c, struct client *k, const struct slc_gate
                                                 .at = now,
                                                 .status = event->error->status,
                                                 .error = event->error});
-    if (for_good) slc_send_expire_all(c, k, SLC_CLOSED);
+    if (for_good) slc_messages_expire_all(c, k, SLC_CLOSED);
 }
 
 static void obey(struct slc_clients *c, struct client *k, const struct slc_gateway_event *event, slc_time now)
@@ -551,6 +551,6 @@ size_t slc_clients_memory(const struct slc_clients *c)
     for (size_t i = 0; i < c->count; i++) {
         bytes += client_memory(c, &c->clients[i]);
     }
-    return bytes + slc_send_memory(c) + slc_builder_memory(c->builder) + slc_surb_maker_memory(c->surb_maker) +
+    return bytes + slc_messages_memory(c) + slc_builder_memory(c->builder) + slc_surb_maker_memory(c->surb_maker) +
            slc_receiver_memory(c->receiver) + slc_key_tables_memory(c->tables);
 }

@@ -74,7 +74,7 @@ static void take_acks(struct slc_clients *c, struct receiver *r, size_t n)
         if (slc_ack_is_cover(id)) {
             COUNT(c, r->ack_owner[i], cover_acks_received, 1);
         } else {
-            slc_send_ack(c, r->ack_owner[i], id);
+            slc_messages_ack(c, r->ack_owner[i], id);
         }
     }
 }

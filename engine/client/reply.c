@@ -201,7 +201,7 @@ void slc_reply_serve(struct slc_clients *c, struct client *k, const struct slc_r
         size_t len = slc_message_head_bytes(SLC_MESSAGE_SURBS, surbs);
         uint8_t *memory = malloc(len);
         struct message model = {.kind = SLC_MESSAGE_SURBS, .recipient = *requester, .surbs = surbs};
-        if (memory == NULL || slc_send_internal(c, k, &model, memory, len) != SLC_OK) return;
+        if (memory == NULL || slc_messages_add(c, k, &model, memory, len) != SLC_OK) return;
     }
 }
 

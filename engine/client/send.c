@@ -1,279 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/client/client_internal.h"
 
-#include <stdlib.h>
+/* What goes into which slot, and what becomes of it (docs/protocol/4-client.md, sections 3, 4.1 and 6). */
 
-/*
- * Outgoing messages: queued first in, first out, cut when a slot is filled, kept until the last ack
- * (docs/protocol/4-client.md, sections 3, 4.1, 6 and 7.4).
- */
-
-enum {
-    SLAB = 64,          /* messages allocated at a time                                                     */
-    REPLY_ATTEMPTS = 10 /* retransmissions of what goes through SURBs, if nothing else is said (section 1.3) */
-};
+enum { REPLY_ATTEMPTS = 10 /* retransmissions of what goes through SURBs, if nothing else is said (section 1.3) */ };
 #define LATE     SLC_MILLISECOND
 #define PATIENCE SLC_SECOND /* behind which slots are given up */
-
-struct message_slab {
-    struct message_slab *next;
-    struct message messages[SLAB];
-};
-
-/* ---- lists and slabs ---- */
-
-void slc_list_append(struct message_list *list, struct message *m)
-{
-    m->previous = list->last;
-    m->next = NULL;
-    m->list = list;
-    *(list->last == NULL ? &list->first : &list->last->next) = m;
-    list->last = m;
-}
-
-void slc_list_remove(struct message *m)
-{
-    if (m->list == NULL) return;
-    *(m->previous == NULL ? &m->list->first : &m->previous->next) = m->next;
-    *(m->next == NULL ? &m->list->last : &m->next->previous) = m->previous;
-    m->list = NULL;
-}
-
-static struct message *message_new(struct slc_clients *c)
-{
-    if (c->free_messages == NULL) {
-        struct message_slab *slab = calloc(1, sizeof *slab);
-        if (slab == NULL) return NULL;
-        slab->next = c->slabs;
-        c->slabs = slab;
-        for (size_t i = 0; i < SLAB; i++) {
-            slab->messages[i].next_bare = c->free_messages;
-            c->free_messages = &slab->messages[i];
-        }
-    }
-    struct message *m = c->free_messages;
-    c->free_messages = m->next_bare;
-    *m = (struct message){.live = true};
-    return m;
-}
-
-/* Not in `bare`: those are not settled before they are made. */
-static void message_free(struct slc_clients *c, struct message *m)
-{
-    slc_list_remove(m);
-    if (m->store != NULL) slc_store_leave(m);
-    if (m->set_ids != &m->one_set) free(m->set_ids);
-    if (m->internal) {
-        free(m->memory);
-    } else if (c->port.message_done != NULL) {
-        c->port.message_done(c->port.self, m->memory);
-    }
-    m->live = false;
-    m->next_bare = c->free_messages;
-    c->free_messages = m;
-}
-
-void slc_send_drop_all(struct slc_clients *c)
-{
-    while (c->slabs != NULL) {
-        struct message_slab *slab = c->slabs;
-        c->slabs = slab->next;
-        for (size_t i = 0; i < SLAB; i++) {
-            struct message *m = &slab->messages[i];
-            m->store = NULL;
-            m->list = NULL;
-            if (m->live) message_free(c, m);
-        }
-        free(slab);
-    }
-}
-
-size_t slc_send_memory(const struct slc_clients *c)
-{
-    size_t bytes = 0;
-    for (const struct message_slab *slab = c->slabs; slab != NULL; slab = slab->next) {
-        bytes += sizeof *slab;
-    }
-    return bytes;
-}
-
-/* ---- taking messages ---- */
-
-size_t slc_outgoing_head(bool reply, bool anonymous, uint32_t surbs)
-{
-    if (reply) return slc_message_head_bytes(SLC_MESSAGE_REPLY, 0);
-    if (anonymous || surbs > 0) return slc_message_head_bytes(SLC_MESSAGE_REPLIABLE, surbs);
-    return slc_message_head_bytes(SLC_MESSAGE_PLAIN, 0);
-}
-
-/* Cuts and queues; the message is its caller's again on an error. */
-static enum slc_status enqueue(struct slc_clients *c, struct client *k, struct message *m, size_t len)
-{
-    enum slc_status status = slc_cut_plan(&m->cut, len, c->fragment_bytes);
-    if (status != SLC_OK) return status;
-    if (k->queued + k->pending.used + m->cut.fragments > c->traffic->max_pending) return SLC_FULL;
-    m->set_ids = &m->one_set;
-    if (m->cut.sets > 1) m->set_ids = malloc(m->cut.sets * sizeof *m->set_ids);
-    if (m->set_ids == NULL) return SLC_NO_MEMORY;
-    slc_set_ids(m->set_ids, m->cut.sets, c->random);
-    m->client = slc_client_index(c, k);
-    slc_list_append(&k->queue, m);
-    k->queued += m->cut.fragments;
-    m->bare = m->surbs > 0;
-    if (m->bare) {
-        m->next_bare = NULL;
-        *(c->bare_last == NULL ? &c->bare_first : &c->bare_last->next_bare) = m;
-        c->bare_last = m;
-    }
-    /* With pacing, the next slot finds it. */
-    if (c->traffic->pacing == SLC_PACING_NONE || m->bare) slc_client_activate(c, k);
-    return SLC_OK;
-}
-
-static enum slc_status address_message(struct slc_clients *c, struct client *k, struct message *m,
-                                       const struct slc_outgoing *out)
-{
-    if (out->reply) {
-        m->kind = SLC_MESSAGE_REPLY;
-        if (out->len == 0) return SLC_TOO_SHORT;
-        m->store = slc_store_find(k, out->tag);
-        return m->store == NULL ? SLC_NOT_FOUND : SLC_OK;
-    }
-    bool anonymous = out->anonymous || out->surbs > 0;
-    m->kind = anonymous ? SLC_MESSAGE_REPLIABLE : SLC_MESSAGE_PLAIN;
-    m->recipient = out->recipient;
-    m->surbs = out->surbs;
-    if (c->topology == NULL || slc_topology_find(c->topology, out->recipient.gateway) == NULL) return SLC_NO_ROUTE;
-    if (anonymous && slc_reply_tag(c, k, &m->recipient, true) == NULL) return SLC_NO_MEMORY;
-    return SLC_OK;
-}
-
-enum slc_status slc_clients_send(struct slc_clients *c, const struct slc_outgoing *out, slc_time now)
-{
-    size_t head = slc_outgoing_head(out->reply, out->anonymous, out->surbs);
-    if (out->index >= c->count || out->offset < head || out->surbs > UINT16_MAX) return SLC_BAD_ARGUMENT;
-    struct client *k = &c->clients[out->index];
-    if (k->failed) return SLC_CLOSED;
-    struct message *m = message_new(c);
-    if (m == NULL) return SLC_NO_MEMORY;
-    c->now = now;
-    m->token = out->token;
-    m->intended = out->intended;
-    m->memory = out->memory;
-    m->bytes = out->memory + out->offset - head;
-    enum slc_status status = address_message(c, k, m, out);
-    struct store *store = m->store;
-    m->store = NULL;
-    if (status == SLC_OK) status = enqueue(c, k, m, head + out->len);
-    if (status != SLC_OK) {
-        m->live = false;
-        m->next_bare = c->free_messages;
-        c->free_messages = m;
-        return status;
-    }
-    if (store != NULL) slc_store_join(store, m);
-    /* A head with SURBs is written when they are made. */
-    if (m->bare) return SLC_OK;
-    struct slc_writer w = slc_writer(m->bytes, head);
-    const uint8_t *tag = m->kind == SLC_MESSAGE_REPLIABLE ? slc_reply_tag(c, k, &m->recipient, false) : NULL;
-    slc_message_write_head(&w, (enum slc_message_kind)m->kind, tag, NULL, 0, SLC_ROTATION_UNKNOWN);
-    if (store != NULL) slc_store_ask(c, k, store);
-    return SLC_OK;
-}
-
-enum slc_status slc_send_internal(struct slc_clients *c, struct client *k, const struct message *model, uint8_t *memory,
-                                  size_t len)
-{
-    struct message *m = message_new(c);
-    if (m == NULL) {
-        free(memory);
-        return SLC_NO_MEMORY;
-    }
-    *m = *model;
-    m->live = m->internal = true;
-    m->memory = m->bytes = memory;
-    m->store = NULL;
-    enum slc_status status = enqueue(c, k, m, len);
-    if (status != SLC_OK) {
-        free(memory);
-        m->live = false;
-        m->next_bare = c->free_messages;
-        c->free_messages = m;
-        return status;
-    }
-    if (model->store != NULL) slc_store_join(model->store, m);
-    return SLC_OK;
-}
-
-/* ---- ends of messages ---- */
-
-static struct slc_client_event event_of(const struct message *m, enum slc_client_event_kind kind, slc_time at)
-{
-    return (struct slc_client_event){.kind = kind, .token = m->token, .at = at};
-}
-
-/* Takes the fragment from acks and alarms; a queue that still holds its place will free it. */
-static void forget_fragment(struct slc_clients *c, struct client *k, const struct message *m, size_t fragment)
-{
-    (void)c;
-    size_t set;
-    uint8_t position;
-    slc_cut_place(&m->cut, fragment, &set, &position);
-    uint32_t place = slc_pending_find(&k->pending, m->set_ids[set], position);
-    if (place == SLC_NO_PLACE || k->pending.entries[place].message != m) return;
-    slc_pending_remove(&k->pending, place, k->pending.entries[place].queued);
-}
-
-void slc_send_expire(struct slc_clients *c, struct message *m, enum slc_status status)
-{
-    struct client *k = &c->clients[m->client];
-    for (size_t i = 0; i < m->next_fragment; i++) {
-        forget_fragment(c, k, m, i);
-    }
-    k->queued -= m->cut.fragments - m->next_fragment;
-    if (m->store != NULL && m->list == &m->store->waiting) {
-        m->store->waiting_fragments -= (uint32_t)m->cut.fragments - m->next_fragment;
-    }
-    if (!m->internal) {
-        struct slc_client_event event = event_of(m, SLC_CLIENT_EXPIRED, c->now);
-        event.status = status;
-        COUNT(c, k, messages_expired, 1);
-        slc_client_event(c, k, &event);
-    }
-    message_free(c, m);
-}
-
-void slc_send_expire_all(struct slc_clients *c, struct client *k, enum slc_status status)
-{
-    uint32_t index = slc_client_index(c, k);
-    slc_surbs_forget(c, k);
-    for (struct message_slab *slab = c->slabs; slab != NULL; slab = slab->next) {
-        for (size_t i = 0; i < SLAB; i++) {
-            struct message *m = &slab->messages[i];
-            if (m->live && m->client == index) slc_send_expire(c, m, status);
-        }
-    }
-}
-
-void slc_send_ack(struct slc_clients *c, struct client *k, struct slc_fragment_id id)
-{
-    uint32_t place = slc_pending_find(&k->pending, id.set, id.position);
-    if (place == SLC_NO_PLACE || k->pending.entries[place].attempts == 0) {
-        COUNT(c, k, unknown_acks, 1);
-        return;
-    }
-    COUNT(c, k, acks_received, 1);
-    struct message *m = k->pending.entries[place].message;
-    slc_pending_remove(&k->pending, place, k->pending.entries[place].queued);
-    if (k->pending.used + 1 == k->pending.max) slc_client_activate(c, k);
-    if (++m->acked < m->cut.fragments) return;
-    if (!m->internal) {
-        struct slc_client_event event = event_of(m, SLC_CLIENT_ACKED, c->now);
-        COUNT(c, k, messages_acked, 1);
-        slc_client_event(c, k, &event);
-    }
-    message_free(c, m);
-}
 
 /* ---- retransmission ---- */
 
@@ -307,7 +39,7 @@ void slc_send_overdue(struct slc_clients *c, struct client *k, slc_time now)
         struct slc_pending_entry *e = &k->pending.entries[place];
         struct message *m = e->message;
         if (e->attempts > attempts_allowed(c, m)) {
-            slc_send_expire(c, m, SLC_TIMEOUT);
+            slc_messages_expire(c, m, SLC_TIMEOUT);
         } else {
             queue_retry(k, place);
         }
@@ -343,7 +75,6 @@ void slc_send_resume(struct slc_clients *c, struct client *k, struct store *stor
         slc_list_remove(m);
         slc_list_append(&k->queue, m);
     }
-    store->waiting_fragments = 0;
     slc_client_activate(c, k);
 }
 
@@ -390,7 +121,7 @@ static bool plan_retry(struct slc_clients *c, struct client *k, struct plan *pla
         }
         e->queued = false;
         if (status == SLC_NO_ROUTE) {
-            slc_send_expire(c, m, status);
+            slc_messages_expire(c, m, status);
             continue;
         }
         stall(k, m->store, place);
@@ -423,7 +154,6 @@ static bool plan_first_time(struct slc_clients *c, struct client *k, slc_time no
         if (status == SLC_AGAIN) {
             slc_list_remove(m);
             slc_list_append(&m->store->waiting, m);
-            m->store->waiting_fragments += (uint32_t)m->cut.fragments - m->next_fragment;
             slc_store_ask(c, k, m->store);
             continue;
         }
@@ -435,12 +165,13 @@ static bool plan_first_time(struct slc_clients *c, struct client *k, slc_time no
             }
         }
         if (status != SLC_OK) {
-            slc_send_expire(c, m, status);
+            slc_messages_expire(c, m, status);
             continue;
         }
         struct slc_pending_entry *e = &k->pending.entries[plan->place];
         e->message = m;
         e->fragment = m->next_fragment++;
+        if (m->kind == SLC_MESSAGE_REPLY) m->store->unsent--;
         e->queued = true;
         k->queued--;
         if (m->next_fragment == m->cut.fragments) slc_list_remove(m);
@@ -573,7 +304,7 @@ slc_time slc_send_due(struct slc_clients *c, struct client *k)
 /* The chapter's wait; from the third repeat on longer, and never in step with others (trap 28). */
 static slc_time patience(struct slc_clients *c, const struct plan *plan, unsigned attempts)
 {
-    slc_time wait = (slc_time)(c->traffic->ack_wait_factor * (double)plan->wait) + c->traffic->ack_wait_extra;
+    slc_time wait = (slc_time)(c->traffic->ack_wait_factor * (double)plan->delays) + c->traffic->ack_wait_extra;
     if (attempts <= 2) return wait;
     unsigned doublings = attempts - 2 < 5 ? attempts - 2 : 5;
     wait <<= doublings;
@@ -596,7 +327,7 @@ static void sent_once(struct slc_clients *c, struct client *k, struct message *m
 {
     if (m->first_due == 0 || due < m->first_due) m->first_due = due;
     if (++m->sent < m->cut.fragments || m->internal) return;
-    struct slc_client_event event = event_of(m, SLC_CLIENT_SENT, m->first_due);
+    struct slc_client_event event = {.kind = SLC_CLIENT_SENT, .token = m->token, .at = m->first_due};
     COUNT(c, k, messages_sent, 1);
     slc_client_event(c, k, &event);
 }

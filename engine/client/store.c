@@ -47,12 +47,14 @@ void slc_store_join(struct store *store, struct message *m)
     m->store_next = store->messages;
     if (store->messages != NULL) store->messages->store_previous = m;
     store->messages = m;
+    if (m->kind == SLC_MESSAGE_REPLY) store->unsent += (uint32_t)m->cut.fragments;
 }
 
 void slc_store_leave(struct message *m)
 {
     *(m->store_previous == NULL ? &m->store->messages : &m->store_previous->store_next) = m->store_next;
     if (m->store_next != NULL) m->store_next->store_previous = m->store_previous;
+    if (m->kind == SLC_MESSAGE_REPLY) m->store->unsent -= (uint32_t)m->cut.fragments - m->next_fragment;
     m->store = NULL;
 }
 
@@ -110,7 +112,7 @@ static void drop_store(struct slc_clients *c, struct client *k, struct store *s,
 {
     struct replies *r = k->replies;
     while (s->messages != NULL) {
-        slc_send_expire(c, s->messages, status);
+        slc_messages_expire(c, s->messages, status);
     }
     drop_stalled(k, s);
     r->stored -= s->count;
@@ -269,14 +271,22 @@ static void request(struct slc_clients *c, struct client *k, struct store *s, ui
     struct slc_writer w = slc_writer(memory, SLC_SURB_REQUEST_BYTES);
     slc_message_write_surb_request(&w, &self, amount);
     struct message model = {.kind = SLC_MESSAGE_SURB_REQUEST, .store = s};
-    if (slc_send_internal(c, k, &model, memory, SLC_SURB_REQUEST_BYTES) != SLC_OK) return;
+    if (slc_messages_add(c, k, &model, memory, SLC_SURB_REQUEST_BYTES) != SLC_OK) return;
     s->requested += amount;
     COUNT(c, k, surb_requests_sent, 1);
 }
 
+/* Fragments for which there is no SURB above the reserve. */
+static uint32_t lacking(const struct slc_traffic *t, const struct store *s)
+{
+    uint32_t free = s->count > t->surbs_minimum ? s->count - t->surbs_minimum : 0;
+    uint32_t wanted = s->unsent + s->stalled;
+    return wanted > free ? wanted - free : 0;
+}
+
 static uint32_t request_size(const struct slc_traffic *t, const struct store *s)
 {
-    uint32_t amount = at_least(s->waiting_fragments + s->stalled, t->request_minimum);
+    uint32_t amount = at_least(lacking(t, s), t->request_minimum);
     return amount < t->request_maximum ? amount : t->request_maximum;
 }
 
@@ -288,10 +298,11 @@ static void expect_answer(struct replies *r, slc_time now)
 void slc_store_ask(struct slc_clients *c, struct client *k, struct store *s)
 {
     const struct slc_traffic *t = c->traffic;
-    uint32_t queue = s->waiting_fragments + s->stalled;
-    if (queue > 0) expect_answer(k->replies, c->now);
+    uint32_t queue = s->unsent + s->stalled;
+    if (lacking(t, s) > 0) expect_answer(k->replies, c->now);
+    /* What there is goes to the queue first: neither side of the rule changes its answer by that. */
     uint32_t have = s->count + s->requested;
-    if (have >= t->surbs_maximum || have >= queue + t->surbs_minimum) return;
+    if (have >= t->surbs_maximum + queue - lacking(t, s) || have >= queue + t->surbs_minimum) return;
     request(c, k, s, request_size(t, s));
 }
 
@@ -322,7 +333,7 @@ void slc_reply_check(struct slc_clients *c, struct client *k, slc_time now)
     c->now = now;
     for (uint32_t i = r->stores_len; i-- > 0;) {
         struct store *s = r->stores[i];
-        if (s->waiting_fragments + s->stalled == 0) continue;
+        if (lacking(c->traffic, s) == 0) continue;
         if (bear_silence(c, k, s, now)) {
             waiting = true;
         } else {
