@@ -33,55 +33,56 @@ enum slc_status slc_payload_recover(const uint8_t *payload, size_t payload_bytes
     return SLC_OK;
 }
 
-/* All layers of up to SLC_PAYLOAD_TILE payloads of one size. */
-static void encrypt_tile(struct slc_sphinx_scratch *s, struct slc_payload_job *const *tile, size_t count, size_t bytes)
+/* All layers of up to SLC_PAYLOAD_TILE payloads of one size and one number of hops: in and out of the lanes once. */
+static void encrypt_tile(struct slc_sphinx_scratch *s, struct slc_payload_job *const *tile, size_t count)
 {
-    for (unsigned layer = 0; layer < SLC_MAX_HOPS; layer++) {
-        uint8_t *payload[SLC_PAYLOAD_TILE];
-        const uint8_t *key[SLC_PAYLOAD_TILE];
-        uint8_t *derived[SLC_PAYLOAD_TILE];
-        const uint8_t *seed[SLC_PAYLOAD_TILE];
-        size_t n = 0;
-        size_t seeds = 0;
-        for (size_t j = 0; j < count; j++) {
-            const struct slc_payload_job *job = tile[j];
-            if (layer >= job->hops) continue;
-            const uint8_t *material = job->keys + (size_t)job->stride * (job->hops - 1U - layer);
+    unsigned hops = tile[0]->hops;
+    uint8_t *payload[SLC_PAYLOAD_TILE] = {NULL};
+    const uint8_t *key[SLC_MAX_HOPS * SLC_PAYLOAD_TILE] = {NULL};
+    uint8_t *derived[SLC_MAX_HOPS * SLC_PAYLOAD_TILE];
+    const uint8_t *seed[SLC_MAX_HOPS * SLC_PAYLOAD_TILE];
+    size_t seeds = 0;
+    for (size_t j = 0; j < count; j++) {
+        const struct slc_payload_job *job = tile[j];
+        payload[j] = job->payload;
+        for (unsigned hop = 0; hop < hops; hop++) {
+            const uint8_t *material = job->keys + (size_t)job->stride * hop;
             if (!job->explicit_keys) {
                 seed[seeds] = material;
                 derived[seeds] = s->payload_key[seeds];
                 material = s->payload_key[seeds++];
             }
-            payload[n] = job->payload;
-            key[n++] = material;
+            /* The last hop's layer goes on first. */
+            key[(hops - 1 - hop) * count + j] = material;
         }
-        if (n == 0) return;
-        if (seeds > 0) {
-            slc_expand_payload_keys(derived, seed, seeds);
-        }
-        slc_lioness_encrypt(payload, bytes, key, n);
+    }
+    if (seeds > 0) {
+        slc_expand_payload_keys(derived, seed, seeds);
+    }
+    slc_lioness_encrypt_layers(payload, tile[0]->bytes, key, hops, count);
+    for (size_t j = 0; j < count; j++) {
+        tile[j]->bytes = 0;
     }
 }
 
 void slc_payloads_encrypt(struct slc_sphinx_scratch *s, size_t count)
 {
     for (size_t first = 0; first < count; first++) {
-        size_t bytes = s->payload[first].bytes;
-        if (bytes == 0) continue;
-        /* Lanes want equal lengths: sweep up everything of this size, now, whatever stands between. */
+        /* Lanes want equal work: sweep up everything like this one, now, whatever stands between. */
+        const struct slc_payload_job like = s->payload[first];
         struct slc_payload_job *tile[SLC_PAYLOAD_TILE];
         size_t n = 0;
-        for (size_t j = first; j < count; j++) {
-            if (s->payload[j].bytes != bytes) continue;
-            s->payload[j].bytes = 0;
-            tile[n++] = &s->payload[j];
+        for (size_t j = first; j < count && like.bytes > 0; j++) {
+            struct slc_payload_job *job = &s->payload[j];
+            if (job->bytes != like.bytes || job->hops != like.hops) continue;
+            tile[n++] = job;
             if (n == SLC_PAYLOAD_TILE) {
-                encrypt_tile(s, tile, n, bytes);
+                encrypt_tile(s, tile, n);
                 n = 0;
             }
         }
         if (n > 0) {
-            encrypt_tile(s, tile, n, bytes);
+            encrypt_tile(s, tile, n);
         }
     }
 }

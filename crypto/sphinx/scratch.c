@@ -33,7 +33,7 @@ static void lay_out(struct slc_sphinx_scratch *s, struct arena *arena, size_t ba
     s->curve = take(arena, slc_curve_scratch_bytes(batch), 1);
     s->expanded = take(arena, SLC_HEADER_TILE, sizeof *s->expanded);
     s->keystream = take(arena, SLC_HEADER_TILE, sizeof *s->keystream);
-    s->payload_key = take(arena, SLC_PAYLOAD_TILE, sizeof *s->payload_key);
+    s->payload_key = take(arena, SLC_PAYLOAD_TILE * SLC_MAX_HOPS, sizeof *s->payload_key);
     s->slot = take(arena, slots, sizeof *s->slot);
 }
 
@@ -77,7 +77,7 @@ void slc_sphinx_scratch_wipe(struct slc_sphinx_scratch *s, size_t count)
     slc_wipe(s->hop_keys, count * sizeof *s->hop_keys);
     slc_wipe(s->expanded, tile * sizeof *s->expanded);
     slc_wipe(s->keystream, tile * sizeof *s->keystream);
-    slc_wipe(s->payload_key, payload_tile * sizeof *s->payload_key);
+    slc_wipe(s->payload_key, payload_tile * SLC_MAX_HOPS * sizeof *s->payload_key);
     if (s->explicit_used) {
         slc_wipe(s->explicit_key, count * sizeof *s->explicit_key);
         s->explicit_used = false;

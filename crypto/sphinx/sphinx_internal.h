@@ -98,7 +98,7 @@ struct slc_sphinx_scratch {
     /* One tile of each: */
     uint8_t (*expanded)[SLC_ESS_FORWARD_BYTES];                  /* SLC_HEADER_TILE  */
     uint8_t (*keystream)[SLC_FORWARD_HOPS][SLC_KEYSTREAM_BYTES]; /* SLC_HEADER_TILE  */
-    uint8_t (*payload_key)[SLC_PAYLOAD_KEY_BYTES];               /* SLC_PAYLOAD_TILE */
+    uint8_t (*payload_key)[SLC_PAYLOAD_KEY_BYTES];               /* SLC_PAYLOAD_TILE * SLC_MAX_HOPS */
     struct slc_open_slot *slot;                                  /* SLC_OPEN_TILE    */
 };
 

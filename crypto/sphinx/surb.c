@@ -107,7 +107,7 @@ enum slc_status slc_surbs_use(struct slc_sphinx_scratch *scratch, struct slc_sur
         };
     }
     slc_payloads_encrypt(scratch, live);
-    slc_wipe(scratch->payload_key, SLC_PAYLOAD_TILE * sizeof *scratch->payload_key);
+    slc_wipe(scratch->payload_key, SLC_PAYLOAD_TILE * SLC_MAX_HOPS * sizeof *scratch->payload_key);
     return slc_batch_status(live, n);
 }
 
