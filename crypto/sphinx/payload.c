@@ -65,14 +65,27 @@ static void encrypt_tile(struct slc_sphinx_scratch *s, struct slc_payload_job *c
     }
 }
 
+/* The smallest payload still to do; NULL: none. Smallest first, since an ack may lie inside a data packet's payload. */
+static const struct slc_payload_job *smallest(const struct slc_sphinx_scratch *s, size_t count)
+{
+    const struct slc_payload_job *found = NULL;
+    for (size_t j = 0; j < count; j++) {
+        const struct slc_payload_job *job = &s->payload[j];
+        if (job->bytes > 0 && (found == NULL || job->bytes < found->bytes)) {
+            found = job;
+        }
+    }
+    return found;
+}
+
 void slc_payloads_encrypt(struct slc_sphinx_scratch *s, size_t count)
 {
-    for (size_t first = 0; first < count; first++) {
-        /* Lanes want equal work: sweep up everything like this one, now, whatever stands between. */
-        const struct slc_payload_job like = s->payload[first];
+    for (const struct slc_payload_job *next; (next = smallest(s, count)) != NULL;) {
+        /* Lanes want equal work: sweep up everything like this one, whatever stands between. */
+        const struct slc_payload_job like = *next;
         struct slc_payload_job *tile[SLC_PAYLOAD_TILE];
         size_t n = 0;
-        for (size_t j = first; j < count && like.bytes > 0; j++) {
+        for (size_t j = 0; j < count; j++) {
             struct slc_payload_job *job = &s->payload[j];
             if (job->bytes != like.bytes || job->hops != like.hops) continue;
             tile[n++] = job;

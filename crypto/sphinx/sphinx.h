@@ -103,6 +103,11 @@ struct slc_packet_job {
 /*
  * Builds n packets. SLC_OK when all succeeded, SLC_PARTIAL when some failed (their `out` is untouched),
  * SLC_BAD_ARGUMENT when n is more than the scratch's batch. Section 5.
+ *
+ * An ack is best built inside the data packet that carries it, in the same batch: hops of both share lanes, and nothing
+ * is copied. Its `out` then lies where its bytes belong in the data packet's payload (out + 348 + 16 + the place in the
+ * plaintext), and its job comes after the data packet's, whose payload must be the larger. What the plaintext has there
+ * does not matter, unless the ack fails: then the data packet carries it.
  */
 SLC_MUST_CHECK enum slc_status slc_packets_build(struct slc_sphinx_scratch *scratch, struct slc_packet_job *jobs,
                                                  size_t n);

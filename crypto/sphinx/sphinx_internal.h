@@ -114,7 +114,7 @@ void slc_schedule_run(struct slc_sphinx_scratch *scratch, size_t count);
 SLC_MUST_CHECK enum slc_status slc_payload_check(size_t plaintext_bytes, size_t payload_bytes);
 /* Writes zeros, plaintext, marker and zeros; checked sizes. */
 void slc_payload_fill(uint8_t *payload, size_t payload_bytes, struct slc_bytes plaintext);
-/* Stage two for payload[0 .. count), filled; consumes the jobs. */
+/* Stage two for payload[0 .. count), filled; the smallest first; consumes the jobs. */
 void slc_payloads_encrypt(struct slc_sphinx_scratch *scratch, size_t count);
 /* The plaintext inside a decrypted payload, as a view (section 7, step 13). SLC_OK or SLC_BAD_PAYLOAD. */
 SLC_MUST_CHECK enum slc_status slc_payload_recover(const uint8_t *payload, size_t payload_bytes,

@@ -114,10 +114,10 @@ struct slc_bench_pairs {
     enum slc_packet_size size;
     size_t plaintext_bytes;
     struct slc_sphinx_scratch *scratch;
-    struct slc_packet_job *jobs; /* 2 * batch: data packets, then acks */
+    struct slc_packet_job *jobs; /* 2 * batch: data packets, then the acks inside them */
     uint8_t (*randomness)[SLC_ROUTE_RANDOM_MAX];
-    uint8_t *plaintext; /* batch, of data packets */
-    uint8_t *packet;    /* batch, of data packets, and then of acks */
+    uint8_t *plaintext; /* batch */
+    uint8_t *packet;    /* batch */
 };
 SLC_MUST_CHECK enum slc_status slc_bench_pairs_new(struct slc_bench_pairs *pairs,
                                                    const struct slc_bench_network *network, enum slc_packet_size size,

@@ -4,18 +4,17 @@
 #include "tools/bench/bench.h"
 
 /* In front of the ack inside a data packet: where the gateway is to send it (chapter 2, section 9.2). */
-enum { ACK_ADDRESS_BYTES = 19 };
+enum { ACK_ADDRESS_BYTES = 19, LEADING_ZEROS = SLC_PAYLOAD_OVERHEAD - 1 };
 
 enum slc_status slc_bench_pairs_new(struct slc_bench_pairs *pairs, const struct slc_bench_network *network,
                                     enum slc_packet_size size, size_t batch)
 {
     *pairs = (struct slc_bench_pairs){
         .network = network, .batch = batch, .size = size, .plaintext_bytes = slc_plaintext_bytes(size)};
-    size_t packet_bytes = slc_packet_bytes(size) + SLC_ACK_PACKET_BYTES;
     pairs->jobs = calloc(2 * batch, sizeof *pairs->jobs);
     pairs->randomness = calloc(2 * batch, sizeof *pairs->randomness);
     pairs->plaintext = malloc(batch * pairs->plaintext_bytes);
-    pairs->packet = calloc(batch, packet_bytes);
+    pairs->packet = calloc(batch, slc_packet_bytes(size));
     if (pairs->jobs == NULL || pairs->randomness == NULL || pairs->plaintext == NULL || pairs->packet == NULL) {
         return SLC_NO_MEMORY;
     }
@@ -24,7 +23,6 @@ enum slc_status slc_bench_pairs_new(struct slc_bench_pairs *pairs, const struct 
 
     slc_random_bytes(&pairs->random, pairs->plaintext, batch * pairs->plaintext_bytes);
     static const uint8_t ack[SLC_ACK_PLAINTEXT_BYTES] = {3};
-    uint8_t *acks = pairs->packet + batch * slc_packet_bytes(size);
     for (size_t i = 0; i < batch; i++) {
         struct slc_packet_job *data_job = &pairs->jobs[i];
         data_job->plaintext = slc_bytes(pairs->plaintext + i * pairs->plaintext_bytes, pairs->plaintext_bytes);
@@ -33,7 +31,7 @@ enum slc_status slc_bench_pairs_new(struct slc_bench_pairs *pairs, const struct 
         struct slc_packet_job *ack_job = &pairs->jobs[batch + i];
         ack_job->plaintext = slc_bytes(ack, sizeof ack);
         ack_job->payload_bytes = sizeof ack + SLC_PAYLOAD_OVERHEAD;
-        ack_job->out = acks + i * SLC_ACK_PACKET_BYTES;
+        ack_job->out = data_job->out + SLC_HEADER_BYTES + LEADING_ZEROS + ACK_ADDRESS_BYTES;
     }
     return slc_sphinx_scratch_new(&pairs->scratch, 2 * batch);
 }
@@ -55,22 +53,12 @@ void slc_bench_pairs_draw(struct slc_bench_pairs *pairs)
     }
 }
 
-static bool build(struct slc_bench_pairs *pairs)
-{
-    struct slc_packet_job *data = pairs->jobs, *acks = pairs->jobs + pairs->batch;
-    slc_bench_pairs_draw(pairs);
-    if (slc_packets_build(pairs->scratch, acks, pairs->batch) != SLC_OK) return false;
-    for (size_t i = 0; i < pairs->batch; i++) {
-        memcpy(pairs->plaintext + i * pairs->plaintext_bytes + ACK_ADDRESS_BYTES, acks[i].out, SLC_ACK_PACKET_BYTES);
-    }
-    return slc_packets_build(pairs->scratch, data, pairs->batch) == SLC_OK;
-}
-
 bool slc_bench_pairs_run(void *self, size_t units)
 {
     struct slc_bench_pairs *pairs = self;
     for (size_t done = 0; done < units; done += pairs->batch) {
-        if (!build(pairs)) return false;
+        slc_bench_pairs_draw(pairs);
+        if (slc_packets_build(pairs->scratch, pairs->jobs, 2 * pairs->batch) != SLC_OK) return false;
     }
     return true;
 }

@@ -33,23 +33,19 @@ static void run_random(struct kernels *k)
 
 static void run_curve(struct kernels *k)
 {
-    size_t n = k->pairs->batch, hops = k->pairs->network->hops;
-    /* Acks have to be finished before the packets that carry them: two builds. */
-    for (size_t first = 0; first < jobs_of(k); first += n) {
-        for (size_t hop = 0; hop <= hops; hop++) {
-            for (size_t j = 0; j < n; j++) {
-                const struct slc_route *route = &k->pairs->jobs[first + j].route;
-                struct slc_scalar *scalar = &k->scalar[first + j];
-                if (hop == 0) {
-                    slc_scalar_start(scalar, route->random);
-                } else if (hop < hops) {
-                    slc_scalar_multiply(scalar, route->random + hop);
-                }
-                k->curve_job[j] = (struct slc_curve_job){hop == hops ? slc_curve_base() : route->hop[hop]->key, scalar,
-                                                         k->secret[first + j]};
+    size_t hops = k->pairs->network->hops;
+    for (size_t step = 0; step <= hops; step++) {
+        for (size_t j = 0; j < jobs_of(k); j++) {
+            const struct slc_route *route = &k->pairs->jobs[j].route;
+            if (step == 0) {
+                slc_scalar_start(&k->scalar[j], route->random);
+            } else if (step < hops) {
+                slc_scalar_multiply(&k->scalar[j], route->random);
             }
-            slc_curve_multiply(k->curve_job, n, k->curve);
+            const struct slc_curve_table *table = step < hops ? route->hop[step]->key : slc_curve_base();
+            k->curve_job[j] = (struct slc_curve_job){table, &k->scalar[j], k->secret[j]};
         }
+        slc_curve_multiply(k->curve_job, jobs_of(k), k->curve);
     }
 }
 

@@ -219,6 +219,45 @@ static void the_order_of_jobs_changes_no_byte(void **state)
     jobs_free(&jobs);
 }
 
+static void an_ack_is_built_inside_the_data_packet_that_carries_it(void **state)
+{
+    (void)state;
+    enum { N = 37, OFFSET = 19, AT = SLC_HEADER_BYTES + SLC_PAYLOAD_OVERHEAD - 1 + OFFSET };
+    static uint8_t plaintext[N][2048], data[N][SLC_REGULAR_PACKET_BYTES], ack[N][SLC_ACK_PACKET_BYTES];
+    static uint8_t both[N][SLC_REGULAR_PACKET_BYTES], randomness[2 * N][SLC_ROUTE_RANDOM_MAX];
+    static struct slc_packet_job jobs[2 * N];
+    struct slc_random random;
+    slc_test_random(&random, 6);
+    slc_random_bytes(&random, plaintext, sizeof plaintext);
+    for (unsigned i = 0; i < 2 * N; i++) {
+        bool is_ack = i >= N;
+        uint8_t hops = (uint8_t)(1 + slc_random_below(&random, SLC_MAX_HOPS));
+        slc_test_net_route(&net, &jobs[i].route, hops, SLC_SPHINX_SEEDS, &random, randomness[i]);
+        jobs[i].plaintext = slc_bytes(plaintext[i % N], is_ack ? SLC_ACK_PLAINTEXT_BYTES : sizeof plaintext[0]);
+        jobs[i].payload_bytes = jobs[i].plaintext.len + SLC_PAYLOAD_OVERHEAD;
+        jobs[i].out = is_ack ? both[i - N] + AT : both[i];
+    }
+    enum slc_cpu before = slc_cpu();
+    for (enum slc_cpu level = SLC_CPU_PORTABLE; level < SLC_CPU_COUNT; level++) {
+        if (slc_cpu_force(level, NULL) != SLC_OK) continue;
+        assert_int_equal(slc_packets_build(scratch, jobs, 2 * N), SLC_OK);
+        for (unsigned i = 0; i < N; i++) {
+            /* The same one after the other: the ack, its bytes into the plaintext, the data packet. */
+            struct slc_packet_job first = jobs[N + i], then = jobs[i];
+            uint8_t whole[sizeof plaintext[0]];
+            first.out = ack[i];
+            assert_int_equal(slc_packets_build(scratch, &first, 1), SLC_OK);
+            memcpy(whole, plaintext[i], sizeof whole);
+            memcpy(whole + OFFSET, ack[i], sizeof ack[i]);
+            then.plaintext.data = whole;
+            then.out = data[i];
+            assert_int_equal(slc_packets_build(scratch, &then, 1), SLC_OK);
+            assert_memory_equal(both[i], data[i], sizeof data[i]);
+        }
+    }
+    assert_int_equal(slc_cpu_force(before, NULL), SLC_OK);
+}
+
 /* Breaks a job in one of the ways a caller can; what it must then be told. */
 static enum slc_status break_job(struct slc_packet_job *job, unsigned way)
 {
@@ -396,6 +435,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_of_every_size_give_the_bytes_of_single_packets_on_every_cpu_level),
         cmocka_unit_test(the_order_of_jobs_changes_no_byte),
+        cmocka_unit_test(an_ack_is_built_inside_the_data_packet_that_carries_it),
         cmocka_unit_test(a_bad_job_fails_alone_and_its_memory_is_not_touched),
         cmocka_unit_test(a_bad_packet_fails_alone_and_one_with_a_bad_mac_is_left_as_it_came),
         cmocka_unit_test(surbs_carry_replies_in_batches),
