@@ -426,7 +426,13 @@ static void uring_free(struct slc_loop *loop)
     if (u->have_ring) {
         for (size_t i = 0; i < loop->conn_slots; i++) {
             struct loop_conn *c = &loop->conns[i];
-            if (c->fd >= 0 && c->state != CONN_LISTENING) socket_reset_on_close(c->fd);
+            if (c->fd < 0) continue;
+            if (c->state == CONN_LISTENING) {
+                /* The ring may hold the socket a little longer than we do; the port must be free at once. */
+                (void)shutdown(c->fd, SHUT_RDWR);
+            } else {
+                socket_reset_on_close(c->fd);
+            }
         }
         if (u->enabled) quiesce(u);
         io_uring_queue_exit(&u->ring);
