@@ -14,6 +14,7 @@ static const struct bench {
     const char *help;
 } benches[] = {
     {"packets", slc_bench_packets, "data packets with their acks, from plaintext to finished bytes"},
+    {"messages", slc_bench_messages, "the same from a fragment: the message layer in front"},
     {"open", slc_bench_open, "packets opened by a node, a forward hop"},
     {"surbs", slc_bench_surbs, "reply SURBs made, and used"},
     {"receive", slc_bench_receive, "data packets read by their recipient: key agreement and decryption"},
@@ -64,7 +65,8 @@ int slc_bench_main(int argc, char **argv)
 {
     struct slc_bench_options o = {.hops = 4, .batch = 1024, .nodes = 80, .samples = 41, .workers = 1};
     const struct slc_option table[] = {
-        {NULL, SLC_OPTION_FLAG, NULL, NULL, "What is measured: packets, open, seal, surbs, receive", 0, 0, NULL, NULL},
+        {NULL, SLC_OPTION_FLAG, NULL, NULL, "What is measured: packets, messages, open, surbs, receive, seal", 0, 0,
+         NULL, NULL},
         {"size", SLC_OPTION_CHOICE, &o.size, "SIZE", "of data packets: regular, extended8, -16, -32 [regular]", 0, 0,
          sizes, NULL},
         {"hops", SLC_OPTION_NUMBER, &o.hops, "N", "of a route, the gateway's included [4]", 1, SLC_MAX_HOPS, NULL,

@@ -182,6 +182,7 @@ int slc_bench_run(struct slc_bench_report *report, struct slc_bench_contender ou
 /* ---- the benches: JSON of what they measure is appended to `all`; exit codes ---- */
 
 int slc_bench_packets(const struct slc_bench_options *options, cJSON *all);
+int slc_bench_messages(const struct slc_bench_options *options, cJSON *all);
 int slc_bench_open(const struct slc_bench_options *options, cJSON *all);
 int slc_bench_seal(const struct slc_bench_options *options, cJSON *all);
 int slc_bench_surbs(const struct slc_bench_options *options, cJSON *all);
