@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "vectors.h"
+#include "tests/support/vectors.h"
 
 #include <math.h>
 #include <sodium.h>
