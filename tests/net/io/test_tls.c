@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "loop_rig.h"
+#include "tests/net/io/loop_rig.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
