@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "crypto/base/cpu.h"
+#include "crypto/base/time.h"
 #include "tools/common/file.h"
 #include "tools/common/options.h"
 #include "tools/subcommands.h"
@@ -12,13 +13,15 @@ static const struct bench {
     const char *name;
     int (*run)(const struct slc_bench_options *options, cJSON *all);
     const char *help;
+    bool threads; /* of its own: not pinned to one core */
 } benches[] = {
-    {"packets", slc_bench_packets, "data packets with their acks, from plaintext to finished bytes"},
-    {"messages", slc_bench_messages, "the same from a fragment: the message layer in front"},
-    {"open", slc_bench_open, "packets opened by a node, a forward hop"},
-    {"surbs", slc_bench_surbs, "reply SURBs made, and used"},
-    {"receive", slc_bench_receive, "data packets read by their recipient: key agreement and decryption"},
-    {"seal", slc_bench_seal, "frames of a gateway session sealed, and opened"},
+    {"packets", slc_bench_packets, "data packets with their acks, from plaintext to finished bytes", false},
+    {"messages", slc_bench_messages, "the same from a fragment: the message layer in front", false},
+    {"open", slc_bench_open, "packets opened by a node, a forward hop", false},
+    {"surbs", slc_bench_surbs, "reply SURBs made, and used", false},
+    {"receive", slc_bench_receive, "data packets read by their recipient: key agreement and decryption", false},
+    {"seal", slc_bench_seal, "frames of a gateway session sealed, and opened", false},
+    {"engine", slc_bench_engine, "virtual clients and their threads, into gateways that only count", true},
 };
 
 static const char *const sizes[] = {"regular", "extended8", "extended16", "extended32", NULL};
@@ -63,10 +66,16 @@ static int run(const struct bench *bench, const struct slc_bench_options *option
 
 int slc_bench_main(int argc, char **argv)
 {
-    struct slc_bench_options o = {.hops = 4, .batch = 1024, .nodes = 80, .samples = 41, .workers = 1};
+    struct slc_bench_options o = {.hops = 4,
+                                  .batch = 1024,
+                                  .nodes = 80,
+                                  .samples = 41,
+                                  .workers = 1,
+                                  .clients = 1000,
+                                  .duration = 5 * SLC_SECOND};
     const struct slc_option table[] = {
-        {NULL, SLC_OPTION_FLAG, NULL, NULL, "What is measured: packets, messages, open, surbs, receive, seal", 0, 0,
-         NULL, NULL},
+        {NULL, SLC_OPTION_FLAG, NULL, NULL, "What is measured: packets, messages, open, surbs, receive, seal, engine",
+         0, 0, NULL, NULL},
         {"size", SLC_OPTION_CHOICE, &o.size, "SIZE", "of data packets: regular, extended8, -16, -32 [regular]", 0, 0,
          sizes, NULL},
         {"hops", SLC_OPTION_NUMBER, &o.hops, "N", "of a route, the gateway's included [4]", 1, SLC_MAX_HOPS, NULL,
@@ -78,8 +87,11 @@ int slc_bench_main(int argc, char **argv)
          NULL},
         {NULL, SLC_OPTION_FLAG, NULL, NULL, "How", 0, 0, NULL, NULL},
         {"samples", SLC_OPTION_NUMBER, &o.samples, "N", "rounds [41]", 1, SLC_BENCH_SAMPLES_MAX, NULL, NULL},
-        {"workers", SLC_OPTION_NUMBER, &o.workers, "N", "packets: also N threads at once, against one [1]", 1, 64, NULL,
+        {"workers", SLC_OPTION_NUMBER, &o.workers, "N", "packets: also N threads, against one; engine [1]", 1, 64, NULL,
          NULL},
+        {"clients", SLC_OPTION_NUMBER, &o.clients, "N", "engine: more than a worker can serve [1000]", 1, 100000, NULL,
+         NULL},
+        {"duration", SLC_OPTION_DURATION, &o.duration, "TIME", "engine [5s]", SLC_SECOND, 0, NULL, NULL},
         {"peers", SLC_OPTION_TEXT, &o.peers, "FILE", "library of published crates [as bench/peers/build.sh puts it]", 0,
          0, NULL, NULL},
         {"no-peers", SLC_OPTION_FLAG, &o.no_peers, NULL, "measure ourselves only", 0, 0, NULL, NULL},
@@ -97,7 +109,8 @@ int slc_bench_main(int argc, char **argv)
     for (size_t i = 0; rest + 1 == argc && i < sizeof benches / sizeof *benches; i++) {
         if (strcmp(argv[rest], benches[i].name) != 0) continue;
         /* Ticks of one core are comparable; a wandering thread's are not. */
-        if (!slc_bench_pin(0)) (void)fprintf(stderr, "sluice bench: not pinned to a core: expect noise\n");
+        if (!benches[i].threads && !slc_bench_pin(0))
+            (void)fprintf(stderr, "sluice bench: not pinned to a core: expect noise\n");
         return run(&benches[i], &o);
     }
     print_benches();

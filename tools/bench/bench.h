@@ -23,6 +23,8 @@ struct slc_bench_options {
     uint64_t nodes; /* in a layer */
     uint64_t samples;
     uint64_t workers;
+    uint64_t clients;    /* engine */
+    uint64_t duration;   /* engine, ns */
     const char *backend; /* NULL: the best */
     const char *json;    /* NULL: no file  */
     const char *peers;   /* NULL: where bench/peers/build.sh puts them */
@@ -187,5 +189,6 @@ int slc_bench_open(const struct slc_bench_options *options, cJSON *all);
 int slc_bench_seal(const struct slc_bench_options *options, cJSON *all);
 int slc_bench_surbs(const struct slc_bench_options *options, cJSON *all);
 int slc_bench_receive(const struct slc_bench_options *options, cJSON *all);
+int slc_bench_engine(const struct slc_bench_options *options, cJSON *all);
 
 #endif
