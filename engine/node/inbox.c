@@ -112,7 +112,10 @@ void slc_inbox_free(struct slc_inbox *inbox)
     if (inbox == NULL) return;
     for (size_t i = 0; i < BOXES; i++) {
         while (inbox->box[i] != NULL) {
-            slc_inbox_forget(inbox, inbox->box[i]->identity);
+            /* A copy: a box goes with its last letter. */
+            uint8_t identity[SLC_IDENTITY_BYTES];
+            memcpy(identity, inbox->box[i]->identity, sizeof identity);
+            slc_inbox_forget(inbox, identity);
         }
     }
     free(inbox);
