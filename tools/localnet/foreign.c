@@ -13,20 +13,19 @@ static const char *text_of(const cJSON *entry, const char *name)
     return cJSON_IsString(item) ? item->valuestring : "";
 }
 
-static bool number_of(const cJSON *entry, const char *name, double max, double *value)
+static bool number_of(const cJSON *entry, const char *name, uint32_t min, uint32_t max, uint32_t *value)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(entry, name);
-    if (!cJSON_IsNumber(item) || item->valuedouble < 0 || item->valuedouble > max) return false;
-    *value = item->valuedouble;
-    return true;
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= min && item->valuedouble <= max)) return false;
+    *value = (uint32_t)item->valuedouble;
+    return item->valuedouble == (double)*value;
 }
 
 static const char *read_entry(const cJSON *entry, struct slc_foreign_node *node)
 {
-    double id, layer;
-    if (!number_of(entry, "id", UINT32_MAX, &id)) return "id";
-    if (!number_of(entry, "layer", SLC_LAYERS, &layer)) return "layer";
-    node->id = (uint32_t)id;
+    uint32_t layer;
+    if (!number_of(entry, "id", 1, UINT32_MAX, &node->id)) return "id";
+    if (!number_of(entry, "layer", 0, SLC_LAYERS, &layer)) return "layer";
     node->layer = (uint8_t)layer;
     if (slc_base58_key(node->identity, text_of(entry, "identity_key")) != SLC_OK) return "identity_key";
     if (slc_base58_key(node->sphinx_key, text_of(entry, "sphinx_key")) != SLC_OK) return "sphinx_key";
@@ -47,7 +46,7 @@ enum slc_status slc_foreign_load(const char *path, struct slc_foreign_node **nod
     char *text;
     enum slc_status status = slc_file_read(path, 1 << 20, &text, error);
     if (status != SLC_OK) return status;
-    cJSON *array = cJSON_Parse(text);
+    cJSON *array = cJSON_ParseWithOpts(text, NULL, true);
     free(text);
     if (!cJSON_IsArray(array)) {
         cJSON_Delete(array);
