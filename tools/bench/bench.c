@@ -21,6 +21,7 @@ static const struct bench {
     {"surbs", slc_bench_surbs, "reply SURBs made, and used", false},
     {"receive", slc_bench_receive, "data packets read by their recipient: key agreement and decryption", false},
     {"seal", slc_bench_seal, "frames of a gateway session sealed, and opened", false},
+    {"steps", slc_bench_steps, "single steps, beside libsodium and OpenSSL", false},
     {"engine", slc_bench_engine, "virtual clients and their threads, into gateways that only count", true},
 };
 
@@ -74,8 +75,8 @@ int slc_bench_main(int argc, char **argv)
                                   .clients = 1000,
                                   .duration = 5 * SLC_SECOND};
     const struct slc_option table[] = {
-        {NULL, SLC_OPTION_FLAG, NULL, NULL, "What is measured: packets, messages, open, surbs, receive, seal, engine",
-         0, 0, NULL, NULL},
+        {NULL, SLC_OPTION_FLAG, NULL, NULL,
+         "What is measured: packets, messages, open, surbs, receive, seal, steps, engine", 0, 0, NULL, NULL},
         {"size", SLC_OPTION_CHOICE, &o.size, "SIZE", "of data packets: regular, extended8, -16, -32 [regular]", 0, 0,
          sizes, NULL},
         {"hops", SLC_OPTION_NUMBER, &o.hops, "N", "of a route, the gateway's included [4]", 1, SLC_MAX_HOPS, NULL,

@@ -164,6 +164,8 @@ struct slc_bench_report {
     size_t packets;    /* that one unit counts                                            */
     size_t bytes;      /* plaintext of a data packet, or of a frame                       */
     const struct slc_bench_options *options;
+    const struct slc_bench_contender *libraries; /* system libraries that do the same; NULL: none */
+    size_t library_count;
     struct slc_bench_contender *contenders; /* ours first                                 */
     size_t count;
     double stage[SLC_STAGE_COUNT]; /* ticks per unit */
@@ -175,8 +177,8 @@ void slc_bench_report_print(const struct slc_bench_report *report);
 cJSON *slc_bench_report_json(const struct slc_bench_report *report);
 
 /*
- * Measures `ours` beside the crates that do `report->work`, lets `more` (may be NULL) add to the report, prints it and
- * appends its JSON to `all`. The exit code.
+ * Measures `ours` beside the libraries and the crates that do `report->work`, lets `more` (may be NULL) add to the
+ * report, prints it and appends its JSON to `all`. The exit code.
  */
 int slc_bench_run(struct slc_bench_report *report, struct slc_bench_contender ours, cJSON *all,
                   void (*more)(struct slc_bench_report *report, void *self));
@@ -189,6 +191,7 @@ int slc_bench_open(const struct slc_bench_options *options, cJSON *all);
 int slc_bench_seal(const struct slc_bench_options *options, cJSON *all);
 int slc_bench_surbs(const struct slc_bench_options *options, cJSON *all);
 int slc_bench_receive(const struct slc_bench_options *options, cJSON *all);
+int slc_bench_steps(const struct slc_bench_options *options, cJSON *all);
 int slc_bench_engine(const struct slc_bench_options *options, cJSON *all);
 
 #endif

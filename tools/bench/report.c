@@ -131,8 +131,11 @@ cJSON *slc_bench_report_json(const struct slc_bench_report *r)
     (void)cJSON_AddNumberToObject(json, ticks_name, ticks.median);
     (void)cJSON_AddNumberToObject(json, "ticks_least", ticks.least);
     (void)cJSON_AddNumberToObject(json, "ns", ticks.median / per_ns);
-    (void)cJSON_AddNumberToObject(json, "packets_per_second_per_core",
-                                  1e9 * per_ns / ticks.median * (double)r->packets);
+    (void)cJSON_AddNumberToObject(json, "per_second_per_core", 1e9 * per_ns / ticks.median);
+    if (r->packets > 0) {
+        double packets = 1e9 * per_ns / ticks.median * (double)r->packets;
+        (void)cJSON_AddNumberToObject(json, "packets_per_second_per_core", packets);
+    }
     if (r->workers_ratio > 0) {
         (void)cJSON_AddNumberToObject(json, "workers", (double)r->options->workers);
         (void)cJSON_AddNumberToObject(json, "workers_ratio", r->workers_ratio);
@@ -154,8 +157,13 @@ int slc_bench_run(struct slc_bench_report *report, struct slc_bench_contender ou
                                     (uint32_t)report->bytes};
     struct slc_bench_peers peers;
     slc_bench_peers_load(&peers, report->options);
+    size_t first_crate = 1 + report->library_count;
+    for (size_t i = 0; i < report->library_count; i++) {
+        contenders[1 + i] = report->libraries[i];
+    }
     report->contenders = contenders;
-    report->count = 1 + slc_bench_peers_open(&peers, report->work, &setup, contenders + 1, CONTENDERS_MAX - 1);
+    report->count = first_crate + slc_bench_peers_open(&peers, report->work, &setup, contenders + first_crate,
+                                                       CONTENDERS_MAX - first_crate);
 
     int result = SLC_EXIT_CHECK_FAILED;
     if (slc_bench_measure(contenders, report->count, samples_of(report))) {
@@ -165,6 +173,6 @@ int slc_bench_run(struct slc_bench_report *report, struct slc_bench_contender ou
         result = SLC_EXIT_GOOD;
     }
     slc_bench_forget(contenders, report->count);
-    slc_bench_peers_close(contenders + 1, report->count - 1);
+    slc_bench_peers_close(contenders + first_crate, report->count - first_crate);
     return result;
 }
