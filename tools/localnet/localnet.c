@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/node/localnet.h"
 
+#include "tools/common/embedded.h"
 #include "tools/common/file.h"
 #include "tools/common/options.h"
 #include "tools/common/signals.h"
@@ -65,7 +66,8 @@ static int parse(int argc, char **argv, struct options *o)
         {"extra-delay", SLC_OPTION_DURATION, &o->faults.extra_delay, "T", "added to every packet", 0, 600 * SLC_SECOND,
          NULL, NULL},
         {.help = "Where"},
-        {"dir", SLC_OPTION_TEXT, &o->dir, "DIR", "writes topology.json and network.env there", 0, 0, NULL, NULL},
+        {"dir", SLC_OPTION_TEXT, &o->dir, "DIR", "writes topology.json, network.env and status.html there", 0, 0, NULL,
+         NULL},
         {"port", SLC_OPTION_NUMBER, &o->port, "P", "first port: mixnodes and gateways, then client sockets (free ones)",
          0, 65000, NULL, NULL},
         {"api-port", SLC_OPTION_NUMBER, &o->api_port, "P", "port of the directory and the status page (a free one)", 0,
@@ -117,27 +119,59 @@ static void configure(const struct options *o, struct slc_localnet_config *c)
 
 /* ---- what it leaves in its directory ---- */
 
-static enum slc_status write_files(const char *dir, const struct slc_network *network, const char *api,
-                                   struct slc_error *error)
+static enum slc_status write_file(const char *dir, const char *name, const char *data, size_t len,
+                                  struct slc_error *error)
 {
-    if (mkdir(dir, 0777) != 0 && errno != EEXIST) return slc_fail(error, SLC_IO, "%s: %s", dir, strerror(errno));
-    char path[4096], text[2048];
-    if (snprintf(path, sizeof path, "%s/topology.json", dir) >= (int)sizeof path) {
+    char path[4096];
+    if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path) {
         return slc_fail(error, SLC_TOO_LONG, "%s: path too long", dir);
     }
-    char *json = slc_network_document(network, SLC_DOCUMENT_TOPOLOGY_FILE);
-    if (json == NULL) return slc_fail(error, SLC_NO_MEMORY, "no memory");
-    enum slc_status status = slc_file_write(path, json, strlen(json), 0644, error);
-    free(json);
-    if (status != SLC_OK) return status;
-    /* docs/protocol/6-network.md, section 3.4: whatever is missing here, a published client fills with mainnet's. */
-    (void)snprintf(path, sizeof path, "%s/network.env", dir);
+    return slc_file_write(path, data, len, 0644, error);
+}
+
+/* docs/protocol/6-network.md, section 3.4: whatever is missing here, a published client fills with mainnet's. */
+static enum slc_status write_environment(const char *dir, const char *api, struct slc_error *error)
+{
+    char text[2048];
     int len = snprintf(text, sizeof text,
                        "CONFIGURED=true\nNETWORK_NAME=local\nBECH32_PREFIX=n\nMIX_DENOM=unym\nMIX_DENOM_DISPLAY=nym\n"
                        "STAKE_DENOM=unyx\nSTAKE_DENOM_DISPLAY=nyx\nDENOMS_EXPONENT=6\nNYXD=http://127.0.0.1:1\n"
                        "NYM_API=%s\nNYM_APIS='[{\"url\":\"%s/\",\"front_hosts\":null}]'\n",
                        api, api);
-    return slc_file_write(path, text, (size_t)len, 0644, error);
+    return write_file(dir, "network.env", text, (size_t)len, error);
+}
+
+/* The page as it is served, told where it is served, so that it works when opened as a file. */
+static enum slc_status write_page(const char *dir, const char *root, struct slc_error *error)
+{
+    static const char place[] = "<meta name=\"server\" content=\"";
+    struct slc_bytes page = slc_embedded_status_page();
+    const char *from = (const char *)page.data, *at = memmem(from, page.len, place, sizeof place - 1);
+    size_t head = at == NULL ? page.len : (size_t)(at - from) + sizeof place - 1;
+    size_t len = page.len + strlen(root);
+    char *text = malloc(len);
+    if (text == NULL) return slc_fail(error, SLC_NO_MEMORY, "no memory");
+    memcpy(text, from, head);
+    memcpy(text + head, root, strlen(root));
+    memcpy(text + head + strlen(root), from + head, page.len - head);
+    enum slc_status status = write_file(dir, "status.html", text, len, error);
+    free(text);
+    return status;
+}
+
+static enum slc_status write_files(const char *dir, const struct slc_network *network, const char *root,
+                                   const char *api, struct slc_error *error)
+{
+    if (mkdir(dir, 0777) != 0 && errno != EEXIST) {
+        enum slc_status why = errno == EACCES ? SLC_DENIED : SLC_IO;
+        return slc_fail(error, why, "%s: %s", dir, strerror(errno));
+    }
+    char *json = slc_network_document(network, SLC_DOCUMENT_TOPOLOGY_FILE);
+    if (json == NULL) return slc_fail(error, SLC_NO_MEMORY, "no memory");
+    enum slc_status status = write_file(dir, "topology.json", json, strlen(json), error);
+    free(json);
+    if (status == SLC_OK) status = write_environment(dir, api, error);
+    return status == SLC_OK ? write_page(dir, root, error) : status;
 }
 
 static void say_ready(const struct options *o, const struct slc_network *network, const char *api)
@@ -197,9 +231,10 @@ static int run(const struct options *o, struct slc_localnet_config *config, stru
     uint16_t api_port = 0;
     enum slc_status status = slc_localnet_new(&net, config, error);
     if (status == SLC_OK) status = slc_localnet_http_start(&http, net, (uint16_t)o->api_port, &api_port, error);
-    char api[64];
+    char root[64], api[64];
+    (void)snprintf(root, sizeof root, "http://127.0.0.1:%u/", api_port);
     (void)snprintf(api, sizeof api, "http://127.0.0.1:%u/api", api_port);
-    if (status == SLC_OK && o->dir != NULL) status = write_files(o->dir, slc_localnet_network(net), api, error);
+    if (status == SLC_OK && o->dir != NULL) status = write_files(o->dir, slc_localnet_network(net), root, api, error);
     if (status == SLC_OK) status = slc_localnet_start(net, error);
     if (status == SLC_OK) {
         say_ready(o, slc_localnet_network(net), api);
