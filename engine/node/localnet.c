@@ -12,6 +12,7 @@ void slc_localnet_config_default(struct slc_localnet_config *config)
     memset(config, 0, sizeof *config);
     config->mixnodes = 3;
     config->gateways = 2;
+    config->first_id = 1;
     config->queue_packets = 200000;
     config->inbox_messages = 10000;
     config->max_clients = 65536;
@@ -39,9 +40,9 @@ static enum slc_status check_foreign(const struct slc_localnet_config *c, size_t
         return slc_fail(error, SLC_BAD_ARGUMENT, "foreign node %u: layer %u; a mixnode's layer is 1 to 3", node->id,
                         node->layer);
     }
-    if (node->id >= 1 && node->id <= own_nodes(c)) {
-        return slc_fail(error, SLC_DUPLICATE, "foreign node %u: nodes 1 to %u are ours; give it another id", node->id,
-                        own_nodes(c));
+    if (node->id >= c->first_id && node->id - c->first_id < own_nodes(c)) {
+        return slc_fail(error, SLC_DUPLICATE, "foreign node %u: nodes %u to %u are ours; give it or them other ids",
+                        node->id, c->first_id, c->first_id + own_nodes(c) - 1);
     }
     for (size_t before = 0; before < i; before++) {
         if (c->foreign[before].id != node->id) continue;
@@ -149,7 +150,7 @@ static enum slc_status make_node(struct slc_localnet *net, unsigned index, struc
     node->layer = net->layers[index];
     node->faults = node->ordered = net->config.faults;
     make_keys(node, random);
-    public_node->id = index + 1;
+    public_node->id = net->config.first_id + index;
     memcpy(public_node->identity, node->identity.public_key, SLC_IDENTITY_BYTES);
     slc_public_key(public_node->sphinx_key, node->sphinx_secret);
     public_node->mixnode = !gateway;

@@ -44,6 +44,7 @@ struct slc_localnet_config {
     bool no_delays;      /* do not wait the delays in the headers                                     */
     bool metered;        /* count bandwidth as a strict gateway does; else every answer shows plenty  */
     uint64_t seed;       /* of node keys and faults; 0: random keys                                   */
+    uint32_t first_id;   /* our nodes are first_id, first_id + 1, ...; 1 by default                   */
     uint16_t first_port; /* 0: free ports; else mixnodes first_port + i, gateways' sockets after them */
     const struct slc_foreign_node *foreign;
     size_t foreign_count;

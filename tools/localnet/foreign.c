@@ -72,3 +72,40 @@ enum slc_status slc_foreign_load(const char *path, struct slc_foreign_node **nod
     }
     return status;
 }
+
+static void add_key(cJSON *entry, const char *name, const uint8_t key[32])
+{
+    char text[SLC_BASE58_MAX];
+    if (slc_base58_encode(text, sizeof text, slc_bytes(key, 32)) == SLC_OK) {
+        (void)cJSON_AddStringToObject(entry, name, text);
+    }
+}
+
+static void add_address(cJSON *entry, const char *name, const struct slc_address *address)
+{
+    char text[SLC_ADDRESS_TEXT_MAX];
+    slc_address_to_text(address, text);
+    (void)cJSON_AddStringToObject(entry, name, text);
+}
+
+char *slc_foreign_document(const struct slc_localnet *net)
+{
+    const struct slc_network *network = slc_localnet_network(net);
+    cJSON *array = cJSON_CreateArray();
+    for (size_t i = 0; i < network->node_count; i++) {
+        if (slc_localnet_faults(net, (int)i) == NULL) continue; /* foreign to us already */
+        const struct slc_node *node = &network->nodes[i];
+        cJSON *entry = cJSON_CreateObject();
+        (void)cJSON_AddNumberToObject(entry, "id", node->id);
+        (void)cJSON_AddNumberToObject(entry, "layer", network->layer[i]);
+        add_key(entry, "identity_key", node->identity);
+        add_key(entry, "sphinx_key", node->sphinx_key);
+        add_address(entry, "mix", &node->mix);
+        if (node->has_entry) add_address(entry, "ws", &node->ws);
+        if (network->noise_key != NULL) add_key(entry, "noise_key", network->noise_key[i]);
+        (void)cJSON_AddItemToArray(array, entry);
+    }
+    char *text = cJSON_Print(array);
+    cJSON_Delete(array);
+    return text;
+}

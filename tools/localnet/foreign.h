@@ -11,5 +11,8 @@
  */
 SLC_MUST_CHECK enum slc_status slc_foreign_load(const char *path, struct slc_foreign_node **nodes, size_t *count,
                                                 struct slc_error *error);
+/* Our own nodes as such a file, so that another local mixnet can name them; to be freed with free(); NULL: no memory.
+ */
+char *slc_foreign_document(const struct slc_localnet *net);
 
 #endif

@@ -19,7 +19,7 @@
 #include <time.h>
 
 struct options {
-    uint64_t mixnodes, gateways, seed, port, api_port, threads, queue, inbox, duration;
+    uint64_t mixnodes, gateways, first_id, seed, port, api_port, threads, queue, inbox, duration;
     unsigned hops, frames, backend, wait;
     bool noise, sink, no_delays, metered, json;
     const char *dir, *foreign;
@@ -40,6 +40,8 @@ static int parse(int argc, char **argv, struct options *o)
          NULL},
         {"gateways", SLC_OPTION_NUMBER, &o->gateways, "N", "gateways (2)", 0, 500, NULL, NULL},
         {"foreign", SLC_OPTION_TEXT, &o->foreign, "FILE", "nodes run by others, in place of some of ours", 0, 0, NULL,
+         NULL},
+        {"first-id", SLC_OPTION_NUMBER, &o->first_id, "N", "our nodes' ids are N, N+1, ... (1)", 1, 1000000000, NULL,
          NULL},
         {"hops", SLC_OPTION_CHOICE, &o->hops, "HOW", "memory: handed over in the process; tcp: real node frames", 0, 0,
          hop_names, NULL},
@@ -66,8 +68,8 @@ static int parse(int argc, char **argv, struct options *o)
         {"extra-delay", SLC_OPTION_DURATION, &o->faults.extra_delay, "T", "added to every packet", 0, 600 * SLC_SECOND,
          NULL, NULL},
         {.help = "Where"},
-        {"dir", SLC_OPTION_TEXT, &o->dir, "DIR", "writes topology.json, network.env and status.html there", 0, 0, NULL,
-         NULL},
+        {"dir", SLC_OPTION_TEXT, &o->dir, "DIR", "writes topology.json, network.env, status.html, foreign.json there",
+         0, 0, NULL, NULL},
         {"port", SLC_OPTION_NUMBER, &o->port, "P", "first port: mixnodes and gateways, then client sockets (free ones)",
          0, 65000, NULL, NULL},
         {"api-port", SLC_OPTION_NUMBER, &o->api_port, "P", "port of the directory and the status page (a free one)", 0,
@@ -99,6 +101,7 @@ static void configure(const struct options *o, struct slc_localnet_config *c)
 {
     c->mixnodes = (unsigned)o->mixnodes;
     c->gateways = (unsigned)o->gateways;
+    c->first_id = (uint32_t)o->first_id;
     c->tcp_hops = o->hops == 1;
     c->noise = o->noise;
     c->frames_v8 = o->frames == 1;
@@ -159,17 +162,25 @@ static enum slc_status write_page(const char *dir, const char *root, struct slc_
     return status;
 }
 
-static enum slc_status write_files(const char *dir, const struct slc_network *network, const char *root,
-                                   const char *api, struct slc_error *error)
+static enum slc_status write_json(const char *dir, const char *name, char *json, struct slc_error *error)
+{
+    if (json == NULL) return slc_fail(error, SLC_NO_MEMORY, "no memory");
+    enum slc_status status = write_file(dir, name, json, strlen(json), error);
+    free(json);
+    return status;
+}
+
+static enum slc_status write_files(const char *dir, const struct slc_localnet *net, const char *root, const char *api,
+                                   struct slc_error *error)
 {
     if (mkdir(dir, 0777) != 0 && errno != EEXIST) {
         enum slc_status why = errno == EACCES ? SLC_DENIED : SLC_IO;
         return slc_fail(error, why, "%s: %s", dir, strerror(errno));
     }
-    char *json = slc_network_document(network, SLC_DOCUMENT_TOPOLOGY_FILE);
-    if (json == NULL) return slc_fail(error, SLC_NO_MEMORY, "no memory");
-    enum slc_status status = write_file(dir, "topology.json", json, strlen(json), error);
-    free(json);
+    const struct slc_network *network = slc_localnet_network(net);
+    char *topology = slc_network_document(network, SLC_DOCUMENT_TOPOLOGY_FILE);
+    enum slc_status status = write_json(dir, "topology.json", topology, error);
+    if (status == SLC_OK) status = write_json(dir, "foreign.json", slc_foreign_document(net), error);
     if (status == SLC_OK) status = write_environment(dir, api, error);
     return status == SLC_OK ? write_page(dir, root, error) : status;
 }
@@ -234,7 +245,7 @@ static int run(const struct options *o, struct slc_localnet_config *config, stru
     char root[64], api[64];
     (void)snprintf(root, sizeof root, "http://127.0.0.1:%u/", api_port);
     (void)snprintf(api, sizeof api, "http://127.0.0.1:%u/api", api_port);
-    if (status == SLC_OK && o->dir != NULL) status = write_files(o->dir, slc_localnet_network(net), root, api, error);
+    if (status == SLC_OK && o->dir != NULL) status = write_files(o->dir, net, root, api, error);
     if (status == SLC_OK) status = slc_localnet_start(net, error);
     if (status == SLC_OK) {
         say_ready(o, slc_localnet_network(net), api);
@@ -249,6 +260,7 @@ int slc_localnet_main(int argc, char **argv)
 {
     struct options o = {.mixnodes = 3,
                         .gateways = 2,
+                        .first_id = 1,
                         .threads = 1,
                         .queue = 200000,
                         .inbox = 10000,
