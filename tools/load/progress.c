@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/load/load_internal.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { LINE_EVERY_ROWS = 5 };
+enum { LINE_EVERY_SECONDS = 5 };
 
 void slc_load_progress_init(struct slc_load_progress *p, bool quiet)
 {
@@ -16,7 +17,8 @@ void slc_load_progress_row(struct slc_load_progress *p, const struct slc_report_
                            uint32_t clients)
 {
     p->rows++;
-    if (p->quiet || (!p->terminal && p->rows % LINE_EVERY_ROWS != 0)) return;
+    bool every = lround(row->at) % LINE_EVERY_SECONDS == 0;
+    if (p->quiet || (!p->terminal && !every)) return;
     char p50[32] = "-", p99[32] = "-";
     if (row->delivered_p50 > 0) {
         (void)slc_duration_text(row->delivered_p50, p50);
