@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# For tests of whole programs, sourced: sh TEST SLUICE HELPERS. Everything is bounded in time, on loopback, in a folder
-# of its own; what was started is ended by its own number.
+# For tests of whole programs, sourced: SLUICE=path/of/sluice SLUICE_HELPERS=folder sh TEST. Everything is bounded in
+# time, on loopback, in a folder of its own; what was started is ended by its own number.
 set -u
-SLUICE=$1
-HELPERS=$2
-here=$(cd "$(dirname "$0")" && pwd)
+: "${SLUICE:?the path of the sluice program}"
+: "${SLUICE_HELPERS:?the folder of the programs built from tests/system/*.c}"
 work=$(mktemp -d)
 started=
 
@@ -95,12 +94,7 @@ localnet() {
     api=$(sed -n 's/^ready.* directory \([^,]*\),.*/\1/p' "$work/$net.out")
 }
 
-# number FILE PATH: a number of a JSON file with one member a path, as in .messages.offered
+# number FILE PATH: a value of a JSON file, as in messages.offered
 number() {
-    python3 -c '
-import json, sys
-value = json.load(open(sys.argv[1]))
-for name in sys.argv[2].split("."):
-    value = value[name]
-print(value)' "$1" "$2" || fail "$1 has no $2"
+    "$SLUICE_HELPERS/json_number" "$1" "$2" || fail "$(basename "$1") has no $2"
 }
