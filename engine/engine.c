@@ -337,7 +337,7 @@ static slc_time crew_run(void *self, slc_time now)
         told++;
     }
     crew->backlog_len -= told;
-    memmove(crew->backlog, crew->backlog + told, crew->backlog_len * sizeof *crew->backlog);
+    if (told > 0) memmove(crew->backlog, crew->backlog + told, crew->backlog_len * sizeof *crew->backlog);
     bool again = slc_clients_run(crew->clients, now, slc_unix_seconds());
     atomic_store_explicit(&crew->ready, slc_clients_ready(crew->clients), memory_order_relaxed);
     if (crew->backlog_len > 0) return now + SLC_MILLISECOND;

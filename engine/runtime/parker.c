@@ -71,6 +71,16 @@ uint32_t slc_parker_ticket(const struct slc_parker *parker)
     return ck_ec32_value(&parker->count);
 }
 
+/* ck sleeps in steps that grow eightfold and looks at the deadline only between them: no step may end after it. */
+static int end_step_in_time(const struct ck_ec_wait_state *state, struct timespec *step_end)
+{
+    const struct timespec *deadline = state->data;
+    bool later = step_end->tv_sec != deadline->tv_sec ? step_end->tv_sec > deadline->tv_sec
+                                                      : step_end->tv_nsec > deadline->tv_nsec;
+    if (later) *step_end = *deadline;
+    return 0;
+}
+
 void slc_parker_park(struct slc_parker *parker, uint32_t ticket, slc_time deadline)
 {
     const struct ck_ec_mode mode = mode_of(parker);
@@ -78,8 +88,8 @@ void slc_parker_park(struct slc_parker *parker, uint32_t ticket, slc_time deadli
         (void)ck_ec32_wait(&parker->count, &mode, ticket, NULL);
         return;
     }
-    const struct timespec at = {.tv_sec = (time_t)(deadline / SLC_SECOND), .tv_nsec = (long)(deadline % SLC_SECOND)};
-    (void)ck_ec32_wait(&parker->count, &mode, ticket, &at);
+    struct timespec at = {.tv_sec = (time_t)(deadline / SLC_SECOND), .tv_nsec = (long)(deadline % SLC_SECOND)};
+    (void)ck_ec32_wait_pred(&parker->count, &mode, ticket, end_step_in_time, &at, &at);
 }
 
 void slc_parker_wake(struct slc_parker *parker)
