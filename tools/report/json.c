@@ -2,6 +2,8 @@
 #include "tools/report/report.h"
 
 #include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,9 +26,12 @@ static void number(struct json *j, cJSON *to, const char *name, double value)
     if (cJSON_AddNumberToObject(to, name, value) == NULL) j->whole = false;
 }
 
+/* Not by way of a double, of which cJSON prints 15 digits where that comes close: a seed has to come back exactly. */
 static void count(struct json *j, cJSON *to, const char *name, uint64_t value)
 {
-    number(j, to, name, (double)value);
+    char digits[24];
+    (void)snprintf(digits, sizeof digits, "%" PRIu64, value);
+    if (cJSON_AddRawToObject(to, name, digits) == NULL) j->whole = false;
 }
 
 static void flag(struct json *j, cJSON *to, const char *name, bool value)
