@@ -17,6 +17,20 @@ void slc_wipe(void *secret, size_t len);
 bool slc_equal(const void *a, const void *b, size_t len);
 
 /*
+ * Says that these bytes, though computed from secrets, may decide branches from here on: a verdict, or what a packet's
+ * recipient acts upon. Does nothing; the proof of constant time (tests/crypto/ct) compiles it in, to mark them so.
+ */
+#ifdef SLC_CONSTANT_TIME_PROOF
+void slc_declassify(const void *bytes, size_t len);
+#else
+static inline void slc_declassify(const void *bytes, size_t len)
+{
+    (void)bytes;
+    (void)len;
+}
+#endif
+
+/*
  * Guarded memory for long-lived keys: zeroed, whole pages, so not for one object per packet or per virtual client;
  * allocate an array. NULL when there is none. Freed (and wiped) by slc_guarded_free(), which takes NULL. Any thread.
  */

@@ -2,6 +2,7 @@
 #ifndef SLUICE_FE_F64_H
 #define SLUICE_FE_F64_H
 
+#include "crypto/curve/bounds.h"
 #include "crypto/curve/curve_internal.h"
 
 #include <immintrin.h>
@@ -24,6 +25,11 @@
 #ifdef __FAST_MATH__
 #error "this arithmetic needs the rounding that -ffast-math takes away"
 #endif
+
+#define CARRIED_LIMIT (0x1p50 + 0x1p17)
+#define LOADED_LIMIT  0x1p51
+#define WIDE_BITS     61
+#define PRODUCT_BITS  59
 
 enum { LANES = F64_LANES };
 
@@ -172,6 +178,26 @@ CURVE_INLINE lane choose(const uint64_t limb[COMB_POINTS], choice index)
 #define LOW_BITS    UINT64_C(0x4338000000000000) /* of 1.5 * 2^52, below a low part       */
 #define TWO_52_BITS UINT64_C(0x4330000000000000)
 
+CURVE_INLINE bool lane_any(lane x)
+{
+    uint64_t any = 0;
+    for (int i = 0; i < LANES; i++) {
+        any |= x[i];
+    }
+    return any != 0;
+}
+
+/* What of CHECK_BOUND: doubles beyond +-limit, integers beyond +-2^bits. */
+CURVE_INLINE lane real_over(real x, double limit)
+{
+    return (lane)(x > real_all(limit)) | (lane)(x < real_all(-limit));
+}
+
+CURVE_INLINE lane wide_over(lane x, unsigned bits)
+{
+    return (lane)(x + lane_all(UINT64_C(1) << bits) > lane_all(UINT64_C(2) << bits));
+}
+
 /* Integers 0 .. 2^52 - 1 less a small constant, as doubles. */
 CURVE_INLINE real to_real(lane x, double less)
 {
@@ -252,6 +278,7 @@ CURVE_INLINE fe_wide wide_select(lane_mask where, fe_wide otherwise, fe_wide the
  */
 CURVE_INLINE fe fe_carry(fe_wide a)
 {
+    CHECK_LIMBS(a.v, wide_over(x, WIDE_BITS));
     lane m = lane_all(LIMB_MASK), carry[FIELD_LIMBS];
     for (int i = 0; i < FIELD_LIMBS; i++) {
         a.v[i] += lane_all(i == 0 ? UINT64_C(0x2003ffffffffb400) : UINT64_C(0x2003fffffffffc00));
@@ -263,6 +290,7 @@ CURVE_INLINE fe fe_carry(fe_wide a)
     for (int i = 1; i < FIELD_LIMBS; i++) {
         r.v[i] = to_real(a.v[i] + carry[i - 1], 0x1p50);
     }
+    CHECK_LIMBS(r.v, real_over(x, CARRIED_LIMIT));
     return r;
 }
 
@@ -287,11 +315,24 @@ CURVE_INLINE fe_wide fold(const lane c[2 * FIELD_LIMBS])
     for (int i = 0; i < FIELD_LIMBS; i++) {
         r.v[i] = c[i] + times_19(c[i + FIELD_LIMBS]);
     }
+    CHECK_LIMBS(r.v, wide_over(x, PRODUCT_BITS));
     return r;
+}
+
+/* Whether any limb is beyond +-limit. */
+CURVE_INLINE lane limbs_over(const real v[FIELD_LIMBS], double limit)
+{
+    lane over = lane_all(0);
+    for (int i = 0; i < FIELD_LIMBS; i++) {
+        over |= real_over(v[i], limit);
+    }
+    return over;
 }
 
 CURVE_INLINE fe_wide fe_mul(fe a, fe b)
 {
+    CHECK_BOUND(limbs_over(a.v, LOADED_LIMIT) | limbs_over(b.v, LOADED_LIMIT));
+    CHECK_BOUND(limbs_over(a.v, CARRIED_LIMIT) & limbs_over(b.v, CARRIED_LIMIT));
     lane c[2 * FIELD_LIMBS];
 #pragma GCC unroll 10
     for (unsigned k = 0; k < 2 * FIELD_LIMBS; k++) {
@@ -310,6 +351,7 @@ CURVE_INLINE fe_wide fe_mul(fe a, fe b)
 /* Products of two different limbs once, one of the two doubled. */
 CURVE_INLINE fe_wide fe_sqr(fe a)
 {
+    CHECK_BOUND(limbs_over(a.v, CARRIED_LIMIT));
     lane c[2 * FIELD_LIMBS];
 #pragma GCC unroll 10
     for (unsigned k = 0; k < 2 * FIELD_LIMBS; k++) {

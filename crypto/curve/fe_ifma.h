@@ -2,6 +2,7 @@
 #ifndef SLUICE_FE_IFMA_H
 #define SLUICE_FE_IFMA_H
 
+#include "crypto/curve/bounds.h"
 #include "crypto/curve/curve_internal.h"
 
 #include <immintrin.h>
@@ -17,6 +18,11 @@
  * limb 4 < 2^47 + 2^13. fe_wide: limbs < 2^60; a product's are < 2^57 and BIAS adds less than 2^58. A biased left side
  * less a product stays positive.
  */
+
+#define TOP_LIMIT     ((UINT64_C(1) << 47) + (UINT64_C(1) << 13))
+#define WIDE_LIMIT    (UINT64_C(1) << 60)
+#define PRODUCT_LIMIT (UINT64_C(1) << 57)
+#define BIAS_LIMIT    (UINT64_C(1) << 58)
 
 enum { LANES = 8 };
 
@@ -55,6 +61,20 @@ CURVE_INLINE lane_mask lane_is_zero(lane x)
 CURVE_INLINE lane lane_select(lane_mask where, lane otherwise, lane then)
 {
     return (lane)_mm512_mask_blend_epi64(where, (__m512i)otherwise, (__m512i)then);
+}
+
+CURVE_INLINE bool lane_any(lane x)
+{
+    uint64_t any = 0;
+    for (int i = 0; i < LANES; i++) {
+        any |= x[i];
+    }
+    return any != 0;
+}
+
+CURVE_INLINE lane lane_over(lane x, uint64_t limit)
+{
+    return (lane)(x >= lane_all(limit));
 }
 
 /* z + low or high 52 bits of the 104-bit product of the low 52 bits of a and b. */
@@ -112,6 +132,7 @@ CURVE_INLINE fe_wide wide_add(fe_wide a, fe_wide b)
 CURVE_INLINE fe_wide wide_sub(fe_wide a, fe_wide b)
 {
     for (int i = 0; i < FIELD_LIMBS; i++) {
+        CHECK_BOUND((lane)(a.v[i] < b.v[i]));
         a.v[i] -= b.v[i];
     }
     return a;
@@ -140,6 +161,7 @@ CURVE_INLINE fe_wide wide_select(lane_mask where, fe_wide otherwise, fe_wide the
 
 CURVE_INLINE fe fe_carry(fe_wide a)
 {
+    CHECK_LIMBS(a.v, lane_over(x, WIDE_LIMIT));
     lane top = a.v[4] >> 47;
     fe r;
     r.v[0] = low(a.v[0], top, lane_all(19));
@@ -147,6 +169,7 @@ CURVE_INLINE fe fe_carry(fe_wide a)
     r.v[2] = a.v[2] + (r.v[1] >> 52);
     r.v[3] = a.v[3] + (r.v[2] >> 52);
     r.v[4] = (a.v[4] & lane_all((UINT64_C(1) << 47) - 1)) + (r.v[3] >> 52);
+    CHECK_BOUND(lane_over(r.v[4], TOP_LIMIT));
     return r;
 }
 
@@ -166,12 +189,14 @@ CURVE_INLINE fe_wide fold(const lane c[2 * FIELD_LIMBS])
         r.v[i + 1] = high(r.v[i + 1], k, column);
         if (i < FIELD_LIMBS - 2) r.v[i + 1] = low(r.v[i + 1], k, column >> 52);
     }
+    CHECK_BOUND(lane_over(c[9] + (c[8] >> 52), (UINT64_C(1) << 42) + (UINT64_C(1) << 10)));
     r.v[4] = low(r.v[4], k, c[9] + (c[8] >> 52));
     return r;
 }
 
 CURVE_INLINE fe_wide mul_onto(fe_wide start, fe a, fe b)
 {
+    CHECK_BOUND(lane_over(a.v[4], TOP_LIMIT) | lane_over(b.v[4], TOP_LIMIT));
     lane o = lane_all(0);
     lane c[2 * FIELD_LIMBS] = {start.v[0], start.v[1], start.v[2], start.v[3], start.v[4], o, o, o, o, o};
 #pragma GCC unroll 5
@@ -191,6 +216,7 @@ CURVE_INLINE fe_wide mul_onto(fe_wide start, fe a, fe b)
 /* The products of two different limbs once, doubled together; then the squares. */
 CURVE_INLINE fe_wide sqr_onto(fe_wide start, fe a)
 {
+    CHECK_BOUND(lane_over(a.v[4], TOP_LIMIT));
     lane c[2 * FIELD_LIMBS];
 #pragma GCC unroll 10
     for (int k = 0; k < 2 * FIELD_LIMBS; k++) {
@@ -219,22 +245,30 @@ CURVE_INLINE fe_wide sqr_onto(fe_wide start, fe a)
 
 CURVE_INLINE fe_wide fe_mul(fe a, fe b)
 {
-    return mul_onto(wide_zero(), a, b);
+    fe_wide r = mul_onto(wide_zero(), a, b);
+    CHECK_LIMBS(r.v, lane_over(x, PRODUCT_LIMIT));
+    return r;
 }
 
 CURVE_INLINE fe_wide fe_mul_biased(fe a, fe b)
 {
-    return mul_onto(bias(), a, b);
+    fe_wide r = mul_onto(bias(), a, b);
+    CHECK_LIMBS(r.v, lane_over(x, PRODUCT_LIMIT + BIAS_LIMIT));
+    return r;
 }
 
 CURVE_INLINE fe_wide fe_sqr(fe a)
 {
-    return sqr_onto(wide_zero(), a);
+    fe_wide r = sqr_onto(wide_zero(), a);
+    CHECK_LIMBS(r.v, lane_over(x, PRODUCT_LIMIT));
+    return r;
 }
 
 CURVE_INLINE fe_wide fe_sqr_biased(fe a)
 {
-    return sqr_onto(bias(), a);
+    fe_wide r = sqr_onto(bias(), a);
+    CHECK_LIMBS(r.v, lane_over(x, PRODUCT_LIMIT + BIAS_LIMIT));
+    return r;
 }
 
 CURVE_INLINE fe_wide wide_add_multiple(fe_wide a, fe b, uint32_t small)

@@ -2,6 +2,7 @@
 #ifndef SLUICE_FE_U64_H
 #define SLUICE_FE_U64_H
 
+#include "crypto/curve/bounds.h"
 #include "crypto/curve/curve_internal.h"
 
 /*
@@ -12,6 +13,9 @@
  * takes. Only products (and canonical values) are ever subtracted, so adding 2p keeps a difference positive and below
  * 2^54; nothing is left to carry.
  */
+
+#define FE_LIMIT      (UINT64_C(1) << 54)
+#define PRODUCT_LIMIT ((UINT64_C(1) << 51) + (UINT64_C(1) << 14))
 
 enum { LANES = 1 };
 
@@ -38,6 +42,11 @@ CURVE_INLINE uint64_t opaque(uint64_t x)
 CURVE_INLINE lane lane_all(uint64_t x)
 {
     return x;
+}
+
+CURVE_INLINE bool lane_any(lane x)
+{
+    return x != 0;
 }
 
 CURVE_INLINE lane lane_load(const uint64_t words[LANES])
@@ -84,6 +93,7 @@ CURVE_INLINE fe_wide fe_widen(fe canonical)
 CURVE_INLINE fe fe_carry(fe_wide a)
 {
     fe r;
+    CHECK_LIMBS(a.v, x >= FE_LIMIT);
     for (int i = 0; i < FIELD_LIMBS; i++) {
         r.v[i] = a.v[i];
     }
@@ -120,6 +130,7 @@ CURVE_INLINE fe_wide fold(wide_word c0, wide_word c1, wide_word c2, wide_word c3
     r.v[2] = (uint64_t)c2 & LIMB_MASK;
     r.v[3] = (uint64_t)c3 & LIMB_MASK;
     r.v[4] = (uint64_t)c4 & LIMB_MASK;
+    CHECK_LIMBS(r.v, x >= PRODUCT_LIMIT);
     return r;
 }
 
@@ -130,6 +141,8 @@ CURVE_INLINE wide_word times(uint64_t a, uint64_t b)
 
 CURVE_INLINE fe_wide fe_mul(fe a, fe b)
 {
+    CHECK_LIMBS(a.v, x >= FE_LIMIT);
+    CHECK_LIMBS(b.v, x >= FE_LIMIT);
     uint64_t b1 = 19 * b.v[1], b2 = 19 * b.v[2], b3 = 19 * b.v[3], b4 = 19 * b.v[4];
     return fold(
         times(a.v[0], b.v[0]) + times(a.v[1], b4) + times(a.v[2], b3) + times(a.v[3], b2) + times(a.v[4], b1),
@@ -143,6 +156,7 @@ CURVE_INLINE fe_wide fe_mul(fe a, fe b)
 
 CURVE_INLINE fe_wide fe_sqr(fe a)
 {
+    CHECK_LIMBS(a.v, x >= FE_LIMIT);
     uint64_t twice0 = 2 * a.v[0], twice1 = 2 * a.v[1], twice2 = 38 * a.v[2], last = 19 * a.v[4], twice4 = 2 * last;
     return fold(times(a.v[0], a.v[0]) + times(twice4, a.v[1]) + times(twice2, a.v[3]),
                 times(twice0, a.v[1]) + times(twice4, a.v[2]) + times(a.v[3], 19 * a.v[3]),
@@ -179,6 +193,7 @@ CURVE_INLINE fe_wide wide_sub(fe_wide a, fe_wide b)
     static const uint64_t twice_p[FIELD_LIMBS] = {0xfffffffffffda, 0xffffffffffffe, 0xffffffffffffe, 0xffffffffffffe,
                                                   0xffffffffffffe};
     for (int i = 0; i < FIELD_LIMBS; i++) {
+        CHECK_BOUND(b.v[i] > twice_p[i]);
         a.v[i] += twice_p[i] - b.v[i];
     }
     return a;

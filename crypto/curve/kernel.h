@@ -21,6 +21,10 @@
  * with the bounds that make this right at its top.
  */
 
+/* Recoded scalars, points and the inversion's temporaries: up to 17 KB of frames with 64-byte vectors. */
+#define SLC_BURN_BYTES (5 * 4096)
+#include "crypto/lanes/burn_internal.h"
+
 #include "crypto/curve/fe_generic.h"
 
 #include <string.h>
@@ -277,6 +281,7 @@ static void multiply(const struct comb_vector *vectors, size_t count, const stru
 {
     field_state state = field_enter();
     multiply_in_state(vectors, count, jobs, order, work);
+    slc_burn_stack();
     field_leave(state);
 }
 
@@ -284,6 +289,7 @@ static void ladder(const struct slc_ladder_job *jobs, size_t n, void *work)
 {
     field_state state = field_enter();
     ladder_in_state(jobs, n, work);
+    slc_burn_stack();
     field_leave(state);
 }
 

@@ -57,7 +57,9 @@ static void check_macs(const struct tile *t)
     for (size_t i = 0; i < t->count; i++) {
         struct slc_open_job *job = &t->job[i];
         if (job->status != SLC_OK) continue;
-        if (slc_equal(t->slot[i].mac, job->packet + SLC_HEADER_MAC, SLC_MAC_BYTES)) {
+        bool right = slc_equal(t->slot[i].mac, job->packet + SLC_HEADER_MAC, SLC_MAC_BYTES);
+        slc_declassify(&right, sizeof right);
+        if (right) {
             memcpy(job->tag, t->slot[i].expanded + SLC_ESS_TAG, SLC_REPLAY_TAG_BYTES);
         } else {
             job->status = SLC_BAD_MAC;
@@ -87,6 +89,7 @@ static void decrypt_routing(const struct tile *t)
 static enum slc_status read_routing(struct slc_open_job *job, const uint8_t *routing)
 {
     struct slc_reader r = slc_reader(slc_bytes(routing, SLC_KEYSTREAM_BYTES));
+    slc_declassify(routing, SLC_FINAL_META);
     uint8_t flag = slc_read_u8(&r);
     if (flag != SLC_FLAG_FORWARD && flag != SLC_FLAG_FINAL) return SLC_BAD_ROUTE;
     (void)slc_read_u8(&r); /* the reference ignores the first byte of the version */

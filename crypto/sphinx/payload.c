@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/sphinx/sphinx_internal.h"
 
+#include "crypto/base/secret.h"
+
 /* Payloads (chapter 1, section 5.4; section 7, step 13). */
 
 enum { LEADING_ZEROS = 16, MARKER = 0x01 };
@@ -25,6 +27,7 @@ enum slc_status slc_payload_recover(const uint8_t *payload, size_t payload_bytes
 {
     static const uint8_t zeros[LEADING_ZEROS];
     *plaintext = slc_bytes(NULL, 0);
+    slc_declassify(payload, payload_bytes); /* where a message ends is not kept from the machine that reads it */
     if (payload_bytes < SLC_PAYLOAD_OVERHEAD || memcmp(payload, zeros, sizeof zeros) != 0) return SLC_BAD_PAYLOAD;
     const uint8_t *start = payload + LEADING_ZEROS;
     const uint8_t *marker = memrchr(start, MARKER, payload_bytes - LEADING_ZEROS);
