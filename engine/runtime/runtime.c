@@ -88,7 +88,9 @@ static enum slc_status make_channel(struct slc_runtime *r, unsigned worker, unsi
     memset(channel, 0, sizeof *channel);
     r->channel[worker][network] = channel;
     size_t slots = r->config.small_slots + r->config.large_slots + 2;
-    if (slc_ring_init(&channel->tx, sizeof(struct tx), 8192) != SLC_OK ||
+    /* Whoever has a slot finds room to send it: a role that tried again at once would wait for a network thread that
+     * may be waiting for it. Control of links comes on top. */
+    if (slc_ring_init(&channel->tx, sizeof(struct tx), slots + 1024) != SLC_OK ||
         slc_ring_init(&channel->rx, sizeof(struct slc_received), 8192) != SLC_OK ||
         slc_ring_init(&channel->sent, sizeof(uint8_t *), slots) != SLC_OK ||
         slc_ring_init(&channel->released, sizeof(uint8_t *), slots) != SLC_OK) {
