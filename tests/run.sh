@@ -30,14 +30,14 @@ test_preset() {
   preset=$1
   shift
   say "testing $preset"
-  ctest --test-dir "build/$preset" --output-on-failure "$@" >$log/test-$preset.txt 2>&1 || { cat $log/test-$preset.txt; exit 1; }
+  ctest --test-dir "build/$preset" -j2 --output-on-failure "$@" >$log/test-$preset.txt 2>&1 || { cat $log/test-$preset.txt; exit 1; }
   tail -n 3 $log/test-$preset.txt | grep 'tests passed' || true
 }
 
 if [ $quick = yes ]; then
   make_preset dev
   say "testing dev"
-  exec ctest --test-dir build/dev --output-on-failure -LE slow
+  exec ctest --test-dir build/dev -j2 --output-on-failure -LE slow
 fi
 
 # The published peers take longest, so they are built first, beside nothing else.
@@ -61,4 +61,4 @@ test_preset fuzz -R '^fuzz\.'
 make_preset release
 make_preset dev
 say "testing dev: every test, the judges included"
-exec ctest --test-dir build/dev --output-on-failure
+exec ctest --test-dir build/dev -j2 --output-on-failure
