@@ -160,6 +160,22 @@ static void slots_run_out_say_so_and_come_home(void **state)
     rig_free(rig);
 }
 
+static void whoever_has_a_slot_finds_room_to_send_it(void **state)
+{
+    struct slc_runtime_config config = rig_config(*(const enum slc_loop_backend *)*state);
+    config.small_slots = 10000;
+    struct rig *rig = rig_new(&config, SLC_PROTOCOL_WS_SERVER);
+    if (rig == NULL) skip();
+    rig_start(rig);
+    slc_link link = rig_connect(rig, SLC_PROTOCOL_WS_CLIENT, NULL, 5, NULL);
+    /* In one call, so that no ring is emptied meanwhile. */
+    struct sending s = {.link = link, .n = 10001, .len = 8, .masked = true, .due = slc_now() + 3600 * SLC_SECOND};
+    rig_do(rig, 0, send_some, &s);
+    assert_int_equal(s.sent, 10000);
+    assert_int_equal(s.status, SLC_FULL);
+    rig_free(rig);
+}
+
 static void hold(struct actor *a, void *argument, slc_time now)
 {
     (void)now;
@@ -642,6 +658,7 @@ int main(void)
         ON_BOTH(frames_leave_at_their_due_times_never_before),
         ON_BOTH(frames_leave_in_order_of_due_whatever_the_order_of_the_calls),
         ON_BOTH(slots_run_out_say_so_and_come_home),
+        ON_BOTH(whoever_has_a_slot_finds_room_to_send_it),
         ON_BOTH(a_worker_that_keeps_what_it_gets_is_sent_no_more_and_loses_nothing),
         ON_BOTH(full_rings_say_so_and_deliver_what_they_took),
         ON_BOTH(a_refused_connection_is_told_under_its_token),
