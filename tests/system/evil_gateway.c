@@ -15,7 +15,7 @@
 
 /*
  * A gateway that misbehaves in one way, for tests of programs: evil_gateway MODE TOPOLOGY-FILE. Writes a topology in
- * which it is the only gateway, prints "ready" and serves until SIGTERM.
+ * which it is the only gateway, prints "ready RECIPIENT" with somebody to send to, and serves until SIGTERM.
  */
 
 enum mode { GARBAGE, DEAF, HANG, NONSENSE, CLOSE, HUGE_FRAME, WRONG_SIGNATURE, MODES };
@@ -31,6 +31,7 @@ static const char *const names[MODES] = {
 
 static enum mode mode;
 static struct slc_identity identity;
+static struct slc_recipient somebody; /* well formed, and at no place */
 
 struct visit {
     int fd;
@@ -153,6 +154,9 @@ static bool write_topology(const char *path, uint16_t port)
         nodes[i].mixnode = layers[i] != 0;
         nodes[i].entry = nodes[i].has_entry = layers[i] == 0;
         nodes[i].ws = (struct slc_address){.version = 4, .ip = {127, 0, 0, 1}, .port = port};
+        memcpy(somebody.identity, published.public_key, SLC_IDENTITY_BYTES);
+        memcpy(somebody.gateway, published.public_key, SLC_IDENTITY_BYTES);
+        memcpy(somebody.encryption_key, nodes[i].sphinx_key, SLC_KEY_BYTES);
         if (layers[i] == 0 && mode != WRONG_SIGNATURE) identity = published;
     }
     uint8_t other[32] = {9};
@@ -191,7 +195,9 @@ int main(int argc, char **argv)
         perror("evil_gateway");
         return 2;
     }
-    (void)printf("ready\n");
+    char recipient[SLC_RECIPIENT_TEXT_MAX];
+    slc_recipient_to_text(&somebody, recipient);
+    (void)printf("ready %s\n", recipient);
     (void)fflush(stdout);
     for (;;) {
         int fd = accept(listener, NULL, NULL);

@@ -49,6 +49,11 @@ says() {
     grep -qF -- "$1" "$work/err" || fail "no \"$1\" in what was said"
 }
 
+# tells TEXT: either of them does.
+tells() {
+    cat "$work/out" "$work/err" | grep -qF -- "$1" || fail "no \"$1\" in what was told"
+}
+
 # shows TEXT: standard output holds it.
 shows() {
     grep -qF -- "$1" "$work/out" || fail "no \"$1\" in the output"
