@@ -96,6 +96,7 @@ struct slc_bench_network {
     uint8_t first_secret[SLC_KEY_BYTES]; /* of node 0 of the first layer */
     struct slc_curve_table **tables;
     size_t table_count;
+    double table_ticks; /* to build them all */
 };
 SLC_MUST_CHECK enum slc_status slc_bench_network_new(struct slc_bench_network *network, size_t hops, size_t nodes,
                                                      struct slc_random *random);
@@ -170,7 +171,8 @@ struct slc_bench_report {
     size_t count;
     double stage[SLC_STAGE_COUNT]; /* ticks per unit */
     bool has_stages;
-    double workers_ratio; /* how many times faster; 0: not measured */
+    const struct slc_bench_network *network; /* whose tables to report; may be NULL */
+    double workers_ratio;                    /* how many times faster; 0: not measured */
 };
 void slc_bench_report_print(const struct slc_bench_report *report);
 /* One JSON object, which the caller frees. */

@@ -14,7 +14,9 @@ static enum slc_status add_node(struct slc_bench_network *network, struct slc_ho
     slc_public_key(key, secret);
     slc_random_bytes(random, hop->address, sizeof hop->address);
     struct slc_curve_table *table;
+    double start = slc_bench_ticks_now();
     enum slc_status status = slc_curve_table_new(&table, key);
+    network->table_ticks += slc_bench_ticks_now() - start;
     hop->key = table;
     if (status == SLC_OK) {
         network->tables[network->table_count++] = table;

@@ -94,6 +94,7 @@ int slc_bench_packets(const struct slc_bench_options *options, cJSON *all)
                                           .work = SLC_BENCH_PACKETS,
                                           .packets = 2,
                                           .bytes = pairs.plaintext_bytes,
+                                          .network = &network,
                                           .options = options};
         struct slc_bench_contender ours = {
             .name = "sluice", .version = "", .run = slc_bench_pairs_run, .self = &pairs, .batch = options->batch};

@@ -50,6 +50,16 @@ static void print_stages(const struct slc_bench_report *r, double total)
     (void)printf("\n");
 }
 
+static double table_mb(const struct slc_bench_report *r)
+{
+    return (double)(r->network->table_count * slc_curve_table_bytes()) / 1e6;
+}
+
+static double table_ms(const struct slc_bench_report *r)
+{
+    return r->network->table_ticks / slc_bench_ticks_per_ns() / 1e6;
+}
+
 void slc_bench_report_print(const struct slc_bench_report *r)
 {
     char cpu[96];
@@ -73,8 +83,12 @@ void slc_bench_report_print(const struct slc_bench_report *r)
         (void)printf("\n");
     }
     if (r->has_stages) print_stages(r, slc_bench_ticks(&r->contenders[0], samples_of(r)).median);
+    if (r->network != NULL) {
+        (void)printf("\n  tables of %zu nodes: %.2f MB, built in %.0f ms\n", r->network->table_count, table_mb(r),
+                     table_ms(r));
+    }
     if (r->workers_ratio > 0) {
-        (void)printf("\n  %llu workers, each on its own core: %.2f x one\n", (unsigned long long)r->options->workers,
+        (void)printf("  %llu workers, each on its own core: %.2f x one\n", (unsigned long long)r->options->workers,
                      r->workers_ratio);
     }
     (void)printf("\n");
@@ -139,6 +153,11 @@ cJSON *slc_bench_report_json(const struct slc_bench_report *r)
     if (r->workers_ratio > 0) {
         (void)cJSON_AddNumberToObject(json, "workers", (double)r->options->workers);
         (void)cJSON_AddNumberToObject(json, "workers_ratio", r->workers_ratio);
+    }
+    if (r->network != NULL) {
+        (void)cJSON_AddNumberToObject(json, "table_count", (double)r->network->table_count);
+        (void)cJSON_AddNumberToObject(json, "table_mb", table_mb(r));
+        (void)cJSON_AddNumberToObject(json, "table_ms", table_ms(r));
     }
     (void)cJSON_AddItemToObject(json, "stages", r->has_stages ? stages_json(r, ticks.median) : cJSON_CreateArray());
     cJSON *peers = cJSON_AddArrayToObject(json, "peers");
