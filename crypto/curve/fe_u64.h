@@ -11,7 +11,8 @@
  *
  * Bounds: a product has limbs < 2^51 + 2^14. `fe` and `fe_wide` hold limbs < 2^54, which is what a multiplication
  * takes. Only products (and canonical values) are ever subtracted, so adding 2p keeps a difference positive and below
- * 2^54; nothing is left to carry.
+ * 2^54; nothing is left to carry. The one exception: the comb's first point has X = s - d + 2p and Y = s + d for an
+ * entry's sum s and difference d, so that Y + 2p - X is 2d, limb by limb.
  */
 
 #define FE_LIMIT      (UINT64_C(1) << 54)
@@ -193,7 +194,7 @@ CURVE_INLINE fe_wide wide_sub(fe_wide a, fe_wide b)
     static const uint64_t twice_p[FIELD_LIMBS] = {0xfffffffffffda, 0xffffffffffffe, 0xffffffffffffe, 0xffffffffffffe,
                                                   0xffffffffffffe};
     for (int i = 0; i < FIELD_LIMBS; i++) {
-        CHECK_BOUND(b.v[i] > twice_p[i]);
+        CHECK_BOUND(b.v[i] > a.v[i] + twice_p[i]);
         a.v[i] += twice_p[i] - b.v[i];
     }
     return a;

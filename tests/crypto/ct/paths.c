@@ -21,7 +21,7 @@ enum {
 };
 
 /* Full batches fill a vector of every width and leave one lane over; small ones take fewer steps. */
-static size_t lanes = LANES, wide = WIDE, packet_count = PACKETS;
+static size_t lanes = LANES, wide = WIDE;
 
 static struct slc_curve_table *tables[NODES];
 static uint8_t node_secret[NODES][SLC_KEY_BYTES];
@@ -39,7 +39,7 @@ static void build(uint8_t (*out)[PACKET], const uint8_t *secret);
 
 int slc_ct_set_up(bool small)
 {
-    if (small) lanes = wide = 2, packet_count = 1;
+    if (small) lanes = wide = 2;
     struct slc_random random;
     uint8_t key[SLC_KEY_BYTES];
     static uint8_t seed[SLC_CT_SECRET_BYTES];
@@ -107,7 +107,7 @@ static void one_ladder(const uint8_t *secret)
 
 /* ---- lanes ---- */
 
-static uint8_t bytes_out[WIDE][400];
+static uint8_t bytes_out[WIDE][2065];
 
 static void point(uint8_t **out, const uint8_t **in, const uint8_t *secret, size_t len)
 {
@@ -123,7 +123,7 @@ static void expand(const uint8_t *secret)
     const uint8_t *in[WIDE];
     point(out, in, secret, 32);
     slc_expand_secrets(out, in, 2, wide);
-    slc_expand_secrets(out, in, 9, 1);
+    slc_expand_secrets(out, in, wide == WIDE ? 9 : 3, 1);
     slc_expand_payload_keys(out, in, wide);
     slc_message_keys(out, in, wide);
 }
@@ -144,9 +144,10 @@ static void lioness(const uint8_t *secret)
     point(block, key, secret, 192);
     point(block, key + wide, secret, 96);
     for (size_t i = 0; i < wide; i++) {
-        memcpy(bytes_out[i], at(secret, i, 7), sizeof bytes_out[i]);
+        memcpy(bytes_out[i], at(secret, i, 7), 300);
+        memcpy(bytes_out[i] + 300, at(secret, i, 9), 300);
     }
-    slc_lioness_encrypt(block, 333, key, wide);
+    slc_lioness_encrypt(block, wide == WIDE ? 2065 : 97, key, wide);
     slc_lioness_decrypt(block, 38, key, wide);
     slc_lioness_encrypt_layers(block, 38, key, 2, wide);
     slc_lioness_decrypt_layers(block, 38, key, 2, wide);
@@ -159,7 +160,7 @@ static void keystreams(const uint8_t *secret)
     point(data, key, secret, 16);
     point(data, iv, secret, 48);
     for (size_t i = 0; i < lanes; i++) {
-        memcpy(bytes_out[i], at(secret, i, 7), sizeof bytes_out[i]);
+        memcpy(bytes_out[i], at(secret, i, 7), 360);
     }
     slc_aes128_ctr(data, 360, key, NULL, lanes);
     slc_aes128_ctr(data, 5, key, iv, lanes);
@@ -208,13 +209,13 @@ static struct slc_route route_of(const uint8_t *secret, size_t i)
 static void build(uint8_t (*out)[PACKET], const uint8_t *secret)
 {
     struct slc_packet_job job[PACKETS];
-    for (size_t i = 0; i < packet_count; i++) {
+    for (size_t i = 0; i < PACKETS; i++) {
         job[i] = (struct slc_packet_job){.route = route_of(secret, i),
                                          .plaintext = slc_bytes(at(secret, i, 411), PLAINTEXT),
                                          .payload_bytes = PAYLOAD,
                                          .out = out[i]};
     }
-    slc_ct_must(slc_packets_build(sphinx_scratch, job, packet_count) == SLC_OK, "build");
+    slc_ct_must(slc_packets_build(sphinx_scratch, job, PACKETS) == SLC_OK, "build");
 }
 
 static void packet_builds(const uint8_t *secret)
@@ -280,11 +281,11 @@ static void comparisons_and_draws(const uint8_t *secret)
 
 const struct slc_ct_path slc_ct_paths[] = {
     {"scalars", scalars, false},           {"combs", combs, false},
-    {"public keys", public_keys, false},   {"ladders", ladders, false},
+    {"public keys", public_keys, true},    {"ladders", ladders, false},
     {"one ladder", one_ladder, true},      {"expansions, payload keys, message keys", expand, false},
     {"header MACs", macs, false},          {"LIONESS", lioness, false},
-    {"keystreams", keystreams, false},     {"BLAKE3 key derivation", message_hashes, false},
-    {"seal and unseal", seals, false},     {"packets built", packet_builds, false},
+    {"keystreams", keystreams, false},     {"BLAKE3 key derivation", message_hashes, true},
+    {"seal and unseal", seals, false},     {"packets built", packet_builds, true},
     {"SURBs built and used", surbs, true}, {"reply recovered", surb_recovery, true},
     {"packets opened", opens, true},       {"comparison, random bytes", comparisons_and_draws, false},
 };

@@ -17,7 +17,7 @@ struct slc_ct_path {
     const char *name;
     /* The secrets of the path are in `secret`; everything else about a run is the same every time. */
     void (*run)(const uint8_t secret[SLC_CT_SECRET_BYTES]);
-    /* Not in steps: what it declassifies decides what it does next, or it takes too many. */
+    /* Not step by step: made of other paths, or portable C, or what it declassifies decides what it does next. */
     bool memory_only;
 };
 
