@@ -13,6 +13,8 @@
 //! 'o' open   list of: hops u8, secrets 32 each, packet bytes
 //!            -> list of: hops opened u8; per forward hop: address 32, delay u64; at the last: version u16,
 //!               destination 32, identifier 16, plaintext bytes. Refused: 0
+//! 'h' hop    list of: secret 32, packet bytes -> list of: kind u8 (1 forward, 2 last; refused: 0, and no more),
+//!            next hop or destination 32, next packet or plaintext bytes
 //! 'b' build  list of: route, payload length u32, plaintext bytes -> list of: packet bytes (or empty)
 //! 's' SURB   list of: route -> list of: SURB bytes, recovery bytes (260 only)
 //! 'u' use    list of: SURB bytes, payload length u32, plaintext bytes -> list of: first hop 32, packet bytes
@@ -41,7 +43,7 @@ fn answer(state: &mut messages::State, request: &[u8]) -> Vec<u8> {
     let mut r = wire::Reader::new(request);
     let mut w = wire::Writer::default();
     match r.u8() {
-        op @ (b'o' | b'b' | b's' | b'u') => match r.u8() {
+        op @ (b'o' | b'h' | b'b' | b's' | b'u') => match r.u8() {
             6 => sphinx::v06::answer(op, &mut r, &mut w),
             8 => sphinx::v08::answer(op, &mut r, &mut w),
             other => panic!("no crate {other}"),

@@ -61,6 +61,24 @@ macro_rules! sphinx {
                 Ok(w.bytes)
             }
 
+            /// One hop: what it does with the packet.
+            fn hop(secret: &[u8; 32], packet: &[u8], w: &mut Writer) -> Result<()> {
+                match SphinxPacket::from_bytes(packet)?.process(&PrivateKey::from(*secret))?.data {
+                    ProcessedPacketData::ForwardHop { next_hop_packet, next_hop_address, .. } => {
+                        w.u8(1);
+                        w.raw(next_hop_address.as_bytes());
+                        w.bytes(&next_hop_packet.to_bytes());
+                    }
+                    ProcessedPacketData::FinalHop { destination, payload, .. } => {
+                        let plaintext = payload.recover_plaintext()?;
+                        w.u8(2);
+                        w.raw(&destination.as_bytes());
+                        w.bytes(&plaintext);
+                    }
+                }
+                Ok(())
+            }
+
             fn make_surb(route: Route) -> Result<(Vec<u8>, Vec<u8>)> {
                 $make_surb(route)
             }
@@ -81,6 +99,12 @@ macro_rules! sphinx {
                             match open(&secrets, r.bytes()) {
                                 Ok(seen) => w.raw(&seen),
                                 Err(_) => w.u8(0),
+                            }
+                        }
+                        b'h' => {
+                            let secret = r.array();
+                            if hop(&secret, r.bytes(), w).is_err() {
+                                w.u8(0);
                             }
                         }
                         b'b' => {
