@@ -15,7 +15,8 @@
 
 /*
  * A gateway that misbehaves in one way, for tests of programs: evil_gateway MODE TOPOLOGY-FILE. Writes a topology in
- * which it is the only gateway, prints "ready RECIPIENT" with somebody to send to, and serves until SIGTERM.
+ * which it is the only gateway, prints "ready RECIPIENT" with somebody to send to, and "visited" for each connection;
+ * serves until SIGTERM.
  */
 
 enum mode { GARBAGE, DEAF, HANG, NONSENSE, CLOSE, HUGE_FRAME, WRONG_SIGNATURE, MODES };
@@ -201,6 +202,9 @@ int main(int argc, char **argv)
     (void)fflush(stdout);
     for (;;) {
         int fd = accept(listener, NULL, NULL);
-        if (fd >= 0 && !visit(fd)) return 2;
+        if (fd < 0) continue;
+        (void)printf("visited\n");
+        (void)fflush(stdout);
+        if (!visit(fd)) return 2;
     }
 }

@@ -105,7 +105,7 @@ echo "so it does before anybody is connected"
 background evil "$SLUICE_HELPERS/evil_gateway" hang "$work/hang.json"
 await "$work/evil.out" ready 5
 background load "$SLUICE" load --network "$work/hang.json" --clients 3 --connect 60s --quiet
-sleep 0.7
+await "$work/evil.out" visited 10
 kill -INT "$pid"
 ended "$pid" 2
 [ "$code" = 130 ] || fail "exit code $code after SIGINT"
