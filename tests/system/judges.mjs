@@ -25,6 +25,7 @@ const KINDS = {
 };
 const SIZES = [0, 100, 2_000, 100_000, 1_000_000];
 const READY_SECONDS = 20;
+const SETTLE_SECONDS = 2;
 const ALL_SECONDS = 420;
 const QUIET = ['--no-cover', '--pacing', 'none'];
 
@@ -171,7 +172,8 @@ async function with_peers(started, act) {
   try {
     for (const peer of started) peers.push(await peer());
     await act(...peers);
-    // Nothing may arrive twice, or at another's.
+    // Nothing may arrive twice, or at another's; what was sent again in vain is here by then.
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_SECONDS * 1_000));
     for (const peer of peers) {
       const stray = peer.seen.find((line) => line.startsWith('received '));
       if (stray) throw new Error(`${peer.name}: nobody waited for: ${stray}`);
