@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/base/random.h"
 
+#include "crypto/base/burn.h"
 #include "crypto/base/secret.h"
 
 #include <math.h>
@@ -39,7 +40,7 @@ void slc_random_from_number(struct slc_random *random, uint64_t seed, uint64_t s
 }
 
 /* The first bytes of the stream become the next key before any of the rest is handed out: that is the erasure. */
-static void refill(struct slc_random *random)
+SLC_IN_FRAME void refill_in_frame(struct slc_random *random)
 {
     static const uint8_t nonce[crypto_stream_chacha20_NONCEBYTES];
     uint8_t stream[sizeof random->key + SLC_RANDOM_POOL];
@@ -47,7 +48,13 @@ static void refill(struct slc_random *random)
     memcpy(random->key, stream, sizeof random->key);
     memcpy(random->pool, stream + sizeof random->key, SLC_RANDOM_POOL);
     random->used = 0;
-    slc_wipe(stream, sizeof stream);
+}
+
+/* Libsodium leaves the cipher's state on the stack, from which a spent key could be told. */
+static void refill(struct slc_random *random)
+{
+    refill_in_frame(random);
+    slc_burn_stack();
 }
 
 void slc_random_bytes(struct slc_random *random, void *out, size_t len)

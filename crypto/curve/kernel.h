@@ -23,7 +23,7 @@
 
 /* Recoded scalars, points and the inversion's temporaries: up to 17 KB of frames with 64-byte vectors. */
 #define SLC_BURN_BYTES (5 * 4096)
-#include "crypto/lanes/burn_internal.h"
+#include "crypto/base/burn.h"
 
 #include "crypto/curve/fe_generic.h"
 

@@ -41,10 +41,10 @@ static void multiply_add(uint64_t *out, size_t out_words, const uint64_t *a, siz
     }
 }
 
-/* Subtracts l once if that leaves no borrow. */
-static void subtract_order(uint64_t r[WORDS + 1])
+/* Subtracts l once if that leaves no borrow; `less` is room for the difference. */
+static void subtract_order(uint64_t r[WORDS + 1], uint64_t less[WORDS + 1])
 {
-    uint64_t less[WORDS + 1], borrow = 0;
+    uint64_t borrow = 0;
     for (size_t k = 0; k <= WORDS; k++) {
         wide_word x = (wide_word)r[k] - order[k] - borrow;
         less[k] = (uint64_t)x;
@@ -60,21 +60,23 @@ static void subtract_order(uint64_t r[WORDS + 1])
 /* Handbook of Applied Cryptography, algorithm 14.42, with b = 2^64 and k = 4: the quotient is short by at most 2. */
 static void reduce(uint64_t out[WORDS], const uint64_t x[PRODUCT_WORDS])
 {
-    uint64_t quotient[2 * (WORDS + 1)] = {0}, multiple[WORDS + 1] = {0}, r[WORDS + 1], borrow = 0;
-    multiply_add(quotient, 2 * (WORDS + 1), x + WORDS - 1, WORDS + 1, reciprocal, WORDS + 1);
-    multiply_add(multiple, WORDS + 1, quotient + WORDS + 1, WORDS + 1, order, WORDS);
+    struct {
+        uint64_t quotient[2 * (WORDS + 1)], multiple[WORDS + 1], r[WORDS + 1], less[WORDS + 1];
+    } s = {.quotient = {0}};
+    uint64_t borrow = 0;
+    multiply_add(s.quotient, 2 * (WORDS + 1), x + WORDS - 1, WORDS + 1, reciprocal, WORDS + 1);
+    multiply_add(s.multiple, WORDS + 1, s.quotient + WORDS + 1, WORDS + 1, order, WORDS);
     for (size_t k = 0; k <= WORDS; k++) {
-        wide_word difference = (wide_word)x[k] - multiple[k] - borrow;
-        r[k] = (uint64_t)difference;
+        wide_word difference = (wide_word)x[k] - s.multiple[k] - borrow;
+        s.r[k] = (uint64_t)difference;
         borrow = (uint64_t)(difference >> 64) & 1;
     }
-    subtract_order(r);
-    subtract_order(r);
+    subtract_order(s.r, s.less);
+    subtract_order(s.r, s.less);
     for (size_t k = 0; k < WORDS; k++) {
-        out[k] = r[k];
+        out[k] = s.r[k];
     }
-    slc_wipe(quotient, sizeof quotient);
-    slc_wipe(r, sizeof r);
+    slc_wipe(&s, sizeof s);
 }
 
 void slc_scalar_start(struct slc_scalar *scalar, const uint8_t secret[SLC_KEY_BYTES])

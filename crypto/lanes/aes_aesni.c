@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "crypto/base/burn.h"
 #include "crypto/base/secret.h"
 #include "crypto/lanes/aes_internal.h"
-#include "crypto/lanes/burn_internal.h"
 #include "crypto/seal/polyval_internal.h"
 
 #include <immintrin.h>
@@ -104,7 +104,8 @@ INLINE void xor_stream(uint8_t *data, const __m128i b[BLOCKS], size_t len)
     }
 }
 
-static void ctr128(uint8_t *const *data, size_t len, const uint8_t *const *key, const uint8_t *const *iv, size_t n)
+SLC_IN_FRAME void ctr128_in_frame(uint8_t *const *data, size_t len, const uint8_t *const *key, const uint8_t *const *iv,
+                                  size_t n)
 {
     __m128i round[SLC_AES128_ROUNDS + 1];
     __m128i b[BLOCKS];
@@ -125,8 +126,11 @@ static void ctr128(uint8_t *const *data, size_t len, const uint8_t *const *key, 
             xor_stream(data[i] + at, b, len - at);
         }
     }
-    slc_wipe(round, sizeof round);
-    slc_wipe(b, sizeof b);
+}
+
+static void ctr128(uint8_t *const *data, size_t len, const uint8_t *const *key, const uint8_t *const *iv, size_t n)
+{
+    ctr128_in_frame(data, len, key, iv, n);
     slc_burn_stack();
 }
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/base/secret.h"
 #include "crypto/lanes/aes_internal.h"
-#include "crypto/lanes/burn_internal.h"
 #include "crypto/seal/polyval_internal.h"
 
 #include <stdbool.h>
 #include <string.h>
+
+/* Schedules of MAX_KEYS keys, one of them in planes, and planes. */
+#define SLC_BURN_BYTES (3 * 4096)
+#include "crypto/base/burn.h"
 
 /*
  * AES without tables: eight blocks at once, bit-sliced. Plane b holds bit b of every byte: byte p of a plane belongs to
@@ -230,7 +233,8 @@ static void ctr128_one(uint8_t *data, size_t len, const struct sliced_key *key, 
     slc_wipe(q, sizeof q);
 }
 
-static void ctr128(uint8_t *const *data, size_t len, const uint8_t *const *key, const uint8_t *const *iv, size_t n)
+SLC_IN_FRAME void ctr128_in_frame(uint8_t *const *data, size_t len, const uint8_t *const *key, const uint8_t *const *iv,
+                                  size_t n)
 {
     uint8_t schedule[MAX_KEYS][SLC_AES128_ROUNDS + 1][STATE];
     struct sliced_key sliced;
@@ -242,8 +246,11 @@ static void ctr128(uint8_t *const *data, size_t len, const uint8_t *const *key, 
             ctr128_one(data[i + k], len, &sliced, iv == NULL ? NULL : iv[i + k]);
         }
     }
-    slc_wipe(schedule, sizeof schedule);
-    slc_wipe(&sliced, sizeof sliced);
+}
+
+static void ctr128(uint8_t *const *data, size_t len, const uint8_t *const *key, const uint8_t *const *iv, size_t n)
+{
+    ctr128_in_frame(data, len, key, iv, n);
     slc_burn_stack();
 }
 

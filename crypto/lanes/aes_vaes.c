@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "crypto/base/secret.h"
+#include "crypto/base/burn.h"
 #include "crypto/lanes/aes_internal.h"
-#include "crypto/lanes/burn_internal.h"
 #include "crypto/seal/polyval_internal.h"
 
 #include <immintrin.h>
@@ -148,7 +147,8 @@ INLINE void ctr128_one(uint8_t *data, size_t len, const uint8_t *round, const ui
     }
 }
 
-static void ctr128(uint8_t *const *data, size_t len, const uint8_t *const *key, const uint8_t *const *iv, size_t n)
+SLC_IN_FRAME void ctr128_in_frame(uint8_t *const *data, size_t len, const uint8_t *const *key, const uint8_t *const *iv,
+                                  size_t n)
 {
     __m512i round[SLC_AES128_ROUNDS + 1];
     for (size_t i = 0; i < n; i += KEYS) {
@@ -158,7 +158,11 @@ static void ctr128(uint8_t *const *data, size_t len, const uint8_t *const *key, 
             ctr128_one(data[i + k], len, (const uint8_t *)round + k * STATE, iv == NULL ? NULL : iv[i + k]);
         }
     }
-    slc_wipe(round, sizeof round);
+}
+
+static void ctr128(uint8_t *const *data, size_t len, const uint8_t *const *key, const uint8_t *const *iv, size_t n)
+{
+    ctr128_in_frame(data, len, key, iv, n);
     slc_burn_stack();
 }
 

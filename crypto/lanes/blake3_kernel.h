@@ -65,7 +65,7 @@ INLINE void blake3_finish(u32v state[8], u32v block[16], uint32_t len)
     blake3(state, block, len, BLAKE3_CHUNK_END | BLAKE3_ROOT);
 }
 
-static void message_keys(uint8_t *const *out, const uint8_t *const *secret, size_t n)
+SLC_IN_FRAME void message_keys_in_frame(uint8_t *const *out, const uint8_t *const *secret, size_t n)
 {
     const struct slc_constants *c = slc_constants();
     struct sha256_scratch s;
@@ -99,7 +99,11 @@ static void message_keys(uint8_t *const *out, const uint8_t *const *secret, size
         memcpy(s.out, s.hmac.outer, sizeof s.hmac.outer);
         store_words(out + i, 16, s.out, used);
     }
-    slc_wipe(&s, sizeof s);
+}
+
+static void message_keys(uint8_t *const *out, const uint8_t *const *secret, size_t n)
+{
+    message_keys_in_frame(out, secret, n);
     slc_burn_stack();
 }
 

@@ -2,8 +2,8 @@
 #ifndef SLUICE_LIONESS_KERNEL_H
 #define SLUICE_LIONESS_KERNEL_H
 
+#include "crypto/base/burn.h"
 #include "crypto/base/secret.h"
-#include "crypto/lanes/burn_internal.h"
 #include "crypto/lanes/lanes.h"
 #include "crypto/lanes/vector.h"
 

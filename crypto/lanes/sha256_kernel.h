@@ -3,10 +3,13 @@
 #define SLUICE_SHA256_KERNEL_H
 
 #include "crypto/base/secret.h"
-#include "crypto/lanes/burn_internal.h"
 #include "crypto/lanes/lanes.h"
 #include "crypto/lanes/lanes_internal.h"
 #include "crypto/lanes/vector.h"
+
+/* A struct sha256_scratch, and what the compressions spill. */
+#define SLC_BURN_BYTES (128 * VECTOR_BYTES + 4096)
+#include "crypto/base/burn.h"
 
 /* SHA-256 with one packet per 32-bit lane, and the key derivations and MACs made of it. Included by kernels.h. */
 
@@ -186,7 +189,7 @@ INLINE void hkdf_finish_step(struct sha256_scratch *s, unsigned t)
     hmac_outer(state, s->hmac.outer, s->block);
 }
 
-static void expand_secrets(uint8_t *const *out, const uint8_t *const *secret, unsigned blocks, size_t n)
+SLC_IN_FRAME void expand_secrets_in_frame(uint8_t *const *out, const uint8_t *const *secret, unsigned blocks, size_t n)
 {
     const struct slc_constants *c = slc_constants();
     struct sha256_scratch s;
@@ -206,11 +209,15 @@ static void expand_secrets(uint8_t *const *out, const uint8_t *const *secret, un
         to_host(s.out, blocks * DIGEST_WORDS);
         store_words(out + i, blocks * DIGEST_BYTES, s.out, used);
     }
-    slc_wipe(&s, sizeof s);
+}
+
+static void expand_secrets(uint8_t *const *out, const uint8_t *const *secret, unsigned blocks, size_t n)
+{
+    expand_secrets_in_frame(out, secret, blocks, n);
     slc_burn_stack();
 }
 
-static void expand_payload_keys(uint8_t *const *out, const uint8_t *const *seed, size_t n)
+SLC_IN_FRAME void expand_payload_keys_in_frame(uint8_t *const *out, const uint8_t *const *seed, size_t n)
 {
     const struct slc_constants *c = slc_constants();
     struct sha256_scratch s;
@@ -228,7 +235,11 @@ static void expand_payload_keys(uint8_t *const *out, const uint8_t *const *seed,
         to_host(s.out, SLC_PAYLOAD_KEY_BLOCKS * DIGEST_WORDS);
         store_words(out + i, SLC_PAYLOAD_KEY_BYTES, s.out, used);
     }
-    slc_wipe(&s, sizeof s);
+}
+
+static void expand_payload_keys(uint8_t *const *out, const uint8_t *const *seed, size_t n)
+{
+    expand_payload_keys_in_frame(out, seed, n);
     slc_burn_stack();
 }
 
@@ -258,8 +269,8 @@ static void absorb_tail(u32v state[DIGEST_WORDS], const uint8_t *const *message,
     slc_wipe(block, sizeof block);
 }
 
-static void header_macs(uint8_t *const *mac, const uint8_t *const *key, const uint8_t *const *message, size_t len,
-                        size_t n)
+SLC_IN_FRAME void header_macs_in_frame(uint8_t *const *mac, const uint8_t *const *key, const uint8_t *const *message,
+                                       size_t len, size_t n)
 {
     struct sha256_scratch s;
     memset(s.out, 0, sizeof s.out);
@@ -280,7 +291,12 @@ static void header_macs(uint8_t *const *mac, const uint8_t *const *key, const ui
         to_host(s.out, DIGEST_WORDS);
         store_words(mac + i, SLC_MAC_BYTES, s.out, used);
     }
-    slc_wipe(&s, sizeof s);
+}
+
+static void header_macs(uint8_t *const *mac, const uint8_t *const *key, const uint8_t *const *message, size_t len,
+                        size_t n)
+{
+    header_macs_in_frame(mac, key, message, len, n);
     slc_burn_stack();
 }
 

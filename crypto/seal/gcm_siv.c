@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/seal/gcm_siv.h"
 
+#include "crypto/base/burn.h"
 #include "crypto/base/secret.h"
 #include "crypto/lanes/aes_internal.h"
-#include "crypto/lanes/burn_internal.h"
 
 #include <string.h>
 
@@ -16,6 +16,7 @@ struct keys {
     uint8_t derived[GROUP][DERIVED_BLOCKS][BLOCK];
     uint8_t auth[GROUP][16];
     uint8_t enc[GROUP][32];
+    uint8_t counter[BLOCK]; /* of the job at hand */
 };
 
 /* Schedules of the jobs' own keys; schedule_of[i] is job i's. Jobs of one session in a row share theirs. */
@@ -72,12 +73,11 @@ static void make_tag(const struct slc_aes_kernels *aes, const struct keys *keys,
     aes->encrypt256(&keys->message[i], tag, 1);
 }
 
-static void crypt(const struct slc_aes_kernels *aes, const struct keys *keys, size_t i, const struct slc_seal_job *job)
+static void crypt(const struct slc_aes_kernels *aes, struct keys *keys, size_t i, const struct slc_seal_job *job)
 {
-    uint8_t counter[BLOCK];
-    memcpy(counter, job->tag, BLOCK);
-    counter[BLOCK - 1] |= 0x80;
-    aes->ctr256(&keys->message[i], counter, job->data, job->len);
+    memcpy(keys->counter, job->tag, BLOCK);
+    keys->counter[BLOCK - 1] |= 0x80;
+    aes->ctr256(&keys->message[i], keys->counter, job->data, job->len);
 }
 
 void slc_seal(struct slc_seal_job *jobs, size_t n)
@@ -89,9 +89,7 @@ void slc_seal(struct slc_seal_job *jobs, size_t n)
         derive_keys(aes, &keys, jobs + at, group);
         for (size_t i = 0; i < group; i++) {
             struct slc_seal_job *job = &jobs[at + i];
-            uint8_t tag[1][BLOCK];
-            make_tag(aes, &keys, i, job, tag);
-            memcpy(job->tag, tag[0], BLOCK);
+            make_tag(aes, &keys, i, job, (uint8_t(*)[BLOCK])job->tag);
             crypt(aes, &keys, i, job);
             job->status = SLC_OK;
         }

@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Lengths are public everywhere, as are routes, versions and the number of hops. */
+/*
+ * Lengths are public everywhere, as are routes, versions and the number of hops. What a path copies is static, since
+ * stack.c looks at what is left on the stack.
+ */
 enum {
     LANES = 9,
     WIDE = 17,
@@ -62,7 +65,7 @@ int slc_ct_set_up(bool small)
 
 static void scalars(const uint8_t *secret)
 {
-    struct slc_scalar scalar;
+    static struct slc_scalar scalar;
     slc_scalar_start(&scalar, secret);
     for (size_t i = 1; i < 4; i++) {
         slc_scalar_multiply(&scalar, at(secret, i, 32));
@@ -84,7 +87,7 @@ static void combs(const uint8_t *secret)
 
 static void public_keys(const uint8_t *secret)
 {
-    uint8_t out[SLC_KEY_BYTES];
+    static uint8_t out[SLC_KEY_BYTES];
     slc_public_key(out, secret);
 }
 
@@ -101,7 +104,7 @@ static void ladders(const uint8_t *secret)
 
 static void one_ladder(const uint8_t *secret)
 {
-    uint8_t out[SLC_KEY_BYTES];
+    static uint8_t out[SLC_KEY_BYTES];
     slc_ladder(&(struct slc_ladder_job){secret, at(secret, 1, 32), out}, 1);
 }
 
@@ -168,7 +171,7 @@ static void keystreams(const uint8_t *secret)
 
 static void message_hashes(const uint8_t *secret)
 {
-    uint8_t out[64];
+    static uint8_t out[64];
     slc_hkdf_blake3(out, sizeof out, slc_bytes(NULL, 0), slc_bytes(secret, 32), slc_bytes("info", 4));
     slc_hmac_blake3(out, slc_bytes(secret, 32), slc_bytes(secret + 32, 200));
 }
@@ -193,27 +196,25 @@ static void seals(const uint8_t *secret)
 
 /* ---- packets ---- */
 
-static struct slc_route route_of(const uint8_t *secret, size_t i)
+static void fill_route(struct slc_route *route, const uint8_t *secret, size_t i)
 {
     static const uint16_t VERSIONS[PACKETS] = {SLC_SPHINX_SEEDS, SLC_SPHINX_EXPLICIT_KEYS, SLC_SPHINX_SINGLE_SEED};
-    struct slc_route route = {.hops = (uint8_t)(NODES - i), .version = VERSIONS[i], .random = at(secret, i, 300)};
-    for (size_t hop = 0; hop < route.hops; hop++) {
-        route.hop[hop] = &hops[hop];
-        route.delay_ns[hop] = 1000 * (uint64_t)hop;
+    *route = (struct slc_route){.hops = (uint8_t)(NODES - i), .version = VERSIONS[i], .random = at(secret, i, 300)};
+    for (size_t hop = 0; hop < route->hops; hop++) {
+        route->hop[hop] = &hops[hop];
+        route->delay_ns[hop] = 1000 * (uint64_t)hop;
     }
-    memcpy(route.destination, at(secret, i, 37), SLC_DESTINATION_BYTES);
-    memset(route.identifier, 1, SLC_IDENTIFIER_BYTES);
-    return route;
+    memcpy(route->destination, at(secret, i, 37), SLC_DESTINATION_BYTES);
+    memset(route->identifier, 1, SLC_IDENTIFIER_BYTES);
 }
 
 static void build(uint8_t (*out)[PACKET], const uint8_t *secret)
 {
-    struct slc_packet_job job[PACKETS];
+    static struct slc_packet_job job[PACKETS];
     for (size_t i = 0; i < PACKETS; i++) {
-        job[i] = (struct slc_packet_job){.route = route_of(secret, i),
-                                         .plaintext = slc_bytes(at(secret, i, 411), PLAINTEXT),
-                                         .payload_bytes = PAYLOAD,
-                                         .out = out[i]};
+        job[i] = (struct slc_packet_job){
+            .plaintext = slc_bytes(at(secret, i, 411), PLAINTEXT), .payload_bytes = PAYLOAD, .out = out[i]};
+        fill_route(&job[i].route, secret, i);
     }
     slc_ct_must(slc_packets_build(sphinx_scratch, job, PACKETS) == SLC_OK, "build");
 }
@@ -227,10 +228,11 @@ static void packet_builds(const uint8_t *secret)
 static void surbs(const uint8_t *secret)
 {
     static uint8_t surb[2][SLC_SURB_MAX_BYTES], recovery[2][SLC_RECOVERY_MAX_BYTES], out[2][PACKET];
-    struct slc_surb_job job[2];
-    struct slc_surb_use use[2];
+    static struct slc_surb_job job[2];
+    static struct slc_surb_use use[2];
     for (size_t i = 0; i < 2; i++) {
-        job[i] = (struct slc_surb_job){.route = route_of(secret, 2 * i), .out = surb[i], .recovery = recovery[i]};
+        job[i] = (struct slc_surb_job){.out = surb[i], .recovery = recovery[i]};
+        fill_route(&job[i].route, secret, 2 * i);
     }
     slc_ct_must(slc_surbs_build(sphinx_scratch, job, 2) == SLC_OK, "build SURBs");
     for (size_t i = 0; i < 2; i++) {
@@ -254,7 +256,7 @@ static void surb_recovery(const uint8_t *secret)
 static void opens(const uint8_t *secret)
 {
     static uint8_t packet[PACKETS][PACKET], key[SLC_KEY_BYTES];
-    struct slc_open_job job[PACKETS];
+    static struct slc_open_job job[PACKETS];
     (void)secret;
     memcpy(key, node_secret[0], sizeof key);
     slc_ct_classify(key, sizeof key);
@@ -270,8 +272,8 @@ static void opens(const uint8_t *secret)
 
 static void comparisons_and_draws(const uint8_t *secret)
 {
-    struct slc_random random;
-    uint8_t out[100];
+    static struct slc_random random;
+    static uint8_t out[100];
     volatile bool equal = slc_equal(secret, secret + 32, 32);
     (void)equal;
     slc_random_from_seed(&random, secret);
