@@ -125,6 +125,8 @@ struct slc_clients {
     uint16_t cover_ring; /* entries of a client's cover_keys; a power of two */
     struct plan *plans;
     size_t plan_count, batch;
+    size_t planned; /* in this turn: one client with much to send must not keep the others from theirs */
+    bool refused;   /* a frame was not taken this turn: there is no use in building more */
     size_t fragment_bytes, packet_bytes;
     struct builder *builder;
     struct receiver *receiver;

@@ -488,6 +488,8 @@ static bool look_at(struct slc_clients *c, struct client *k, slc_time now, uint6
 bool slc_clients_run(struct slc_clients *c, slc_time now, uint64_t unix_now)
 {
     c->now = now;
+    c->planned = 0;
+    c->refused = false;
     let_connect(c, now, unix_now);
     slc_surbs_make(c);
     size_t looked = 0;
@@ -504,6 +506,12 @@ bool slc_clients_run(struct slc_clients *c, slc_time now, uint64_t unix_now)
     }
     c->active_count -= looked;
     memmove(c->active, c->active + looked, c->active_count * sizeof *c->active);
+    if (starved && c->active_count > 1) {
+        /* Whoever used up the turn comes last in the next. */
+        uint32_t last = c->active[0];
+        memmove(c->active, c->active + 1, (c->active_count - 1) * sizeof *c->active);
+        c->active[c->active_count - 1] = last;
+    }
     return starved;
 }
 

@@ -4,6 +4,7 @@
 /* What goes into which slot, and what becomes of it (docs/protocol/4-client.md, sections 3, 4.1 and 6). */
 
 enum { REPLY_ATTEMPTS = 10 /* retransmissions of what goes through SURBs, if nothing else is said (section 1.3) */ };
+enum { TURN = 2 /* batches that one turn builds at most */ };
 #define LATE     SLC_MILLISECOND
 #define PATIENCE SLC_SECOND /* behind which slots are given up */
 
@@ -185,10 +186,13 @@ static bool plan_first_time(struct slc_clients *c, struct client *k, slc_time no
 static struct plan *open_plan(struct slc_clients *c, struct client *k)
 {
     if (c->plan_count == c->batch) slc_build(c);
+    if (c->refused || c->planned == TURN * c->batch) return NULL;
     struct plan *plan = &c->plans[c->plan_count];
     *plan = (struct plan){.client = slc_client_index(c, k), .place = SLC_NO_PLACE};
     plan->slot = c->port.slot(c->port.self, c->packet_bytes + SLC_SEAL_TAG_BYTES);
-    return plan->slot == NULL ? NULL : plan;
+    if (plan->slot == NULL) return NULL;
+    c->planned++;
+    return plan;
 }
 
 static void plan_cover(const struct client *k, struct plan *plan)
@@ -343,6 +347,7 @@ void slc_send_result(struct slc_clients *c, const struct plan *plan, bool sent)
     struct message *m = e->message;
     e->queued = false;
     if (!sent) {
+        c->refused = true;
         if (plan->kind == PLAN_REPLY) slc_store_untake(k, m->store, &plan->ticket);
         queue_retry(k, plan->place);
         return;
