@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/crypto/lanes/levels.h"
 #include "tests/support/routes.h"
 
 #include <stdlib.h>
@@ -249,5 +250,5 @@ int main(void)
         cmocka_unit_test(acks_are_those_of_the_crates),
         cmocka_unit_test(nothing_secret_stays_in_the_scratch),
     };
-    return cmocka_run_group_tests(tests, make_scratch, free_scratch);
+    RETURN_RUN_ON_EVERY_LEVEL(tests, make_scratch, free_scratch);
 }

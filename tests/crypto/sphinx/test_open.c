@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/crypto/lanes/levels.h"
 #include "tests/support/routes.h"
 
 #include <stdlib.h>
@@ -316,5 +317,5 @@ int main(void)
         cmocka_unit_test(nodes_process_packets_as_the_reference_node_does),
         cmocka_unit_test(a_packet_longer_than_any_size_is_refused_unread),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    RETURN_RUN_ON_EVERY_LEVEL(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/crypto/lanes/levels.h"
 #include "tests/support/routes.h"
 
 #include <stdlib.h>
@@ -233,5 +234,5 @@ int main(void)
         cmocka_unit_test(a_captured_surb_carries_a_reply_to_its_gateway),
         cmocka_unit_test(recovery_material_of_a_wrong_shape_is_refused_and_the_payload_kept),
     };
-    return cmocka_run_group_tests(tests, make_scratch, free_scratch);
+    RETURN_RUN_ON_EVERY_LEVEL(tests, make_scratch, free_scratch);
 }
