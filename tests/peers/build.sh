@@ -45,12 +45,11 @@ fresh() {
 cargo_peer() {
     from=$peers/$1 at=$cache/$2 crate=$3 version=$4
     need cargo "install Rust 1.87 or newer" || return 1
-    mkdir -p "$at/crate"
-    cp -R "$from/Cargo.toml" "$from/src" "$at/crate/"
+    mkdir -p "$at/crate" && cp -R "$from/Cargo.toml" "$from/src" "$at/crate/" || return 1
     if [ ! -f "$at/crate/Cargo.lock" ]; then
-        cargo info -q "$crate@$version" >/dev/null
+        cargo info -q "$crate@$version" >/dev/null || return 1
         for lock in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/"$crate-$version"/Cargo.lock; do
-            cp "$lock" "$at/crate/Cargo.lock"
+            cp "$lock" "$at/crate/Cargo.lock" || return 1
         done
     fi
     say "building $1 ($crate $version) in $at"
@@ -69,13 +68,12 @@ build_oracle() {
 build_npm() {
     need node "install Node 20 or newer" && need npm "install npm" || return 1
     at=$(dirname "$1")
-    mkdir -p "$at"
-    cp "$peers/js/package.json" "$at/"
+    mkdir -p "$at" && cp "$peers/js/package.json" "$at/" || return 1
     say "installing the npm client in $at"
     (cd "$at" && npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts >&2)
 }
 
-# peer NAME FOLDER RESULT VARIABLE
+# peer NAME FOLDER RESULT VARIABLE. Called where `set -e` does not hold: every step says itself when it failed.
 peer() {
     if ! fresh "$peers/$2" "$3"; then
         if $check; then

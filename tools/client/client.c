@@ -374,6 +374,11 @@ static void loop(struct program *p)
             end(p, slc_signals_interrupted() ? SLC_EXIT_INTERRUPTED : SLC_EXIT_GOOD);
             return;
         }
+        /* Whoever read the events is gone: a listener would go on for nobody. */
+        if (ferror(stdout) != 0) {
+            end(p, SLC_EXIT_CHECK_FAILED);
+            return;
+        }
         if (p->ready) take_commands(p);
         if (all_done(p)) end(p, SLC_EXIT_GOOD);
         slc_time now = slc_now();
