@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Messages, acks and cover by `nym-sphinx`: one client of the crates in a network of the test's.
 
-use crate::wire::{Reader, Writer};
+use crate::wire::{each, Reader, Writer};
 use nym_crypto::asymmetric::{ed25519, x25519};
 use nym_sphinx::acknowledgements::{identifier::recover_identifier, AckKey};
 use nym_sphinx::addressing::clients::Recipient;
@@ -26,7 +26,34 @@ struct Client {
     recipient: Recipient,
     secret: x25519::PrivateKey,
     ack_key: AckKey,
-    preparer: MessagePreparer<rand::rngs::ThreadRng>,
+}
+
+/// A message that is asked for.
+struct Letter<'a> {
+    kind: u8,
+    size: PacketSize,
+    data: &'a [u8],
+    recipient: Option<Recipient>,
+    tag: [u8; 16],
+    surbs_wanted: usize,
+    surbs: Vec<&'a [u8]>,
+}
+
+fn letter<'a>(r: &mut Reader<'a>) -> Letter<'a> {
+    let kind = r.u8();
+    let size = PacketSize::try_from(r.u8()).unwrap();
+    let mut letter =
+        Letter { kind, size, data: r.bytes(), recipient: None, tag: [0; 16], surbs_wanted: 0, surbs: vec![] };
+    if kind < 2 {
+        letter.recipient = Some(Recipient::try_from_bytes(r.array()).unwrap());
+    } else {
+        letter.surbs = r.list(|r| r.bytes());
+    }
+    if kind == 1 {
+        letter.tag = r.array();
+        letter.surbs_wanted = r.u32() as usize;
+    }
+    letter
 }
 
 #[derive(Default)]
@@ -71,8 +98,7 @@ fn client(r: &mut Reader) -> Client {
     let secret = x25519::PrivateKey::from_bytes(r.take(32)).unwrap();
     let ack_key = AckKey::try_from_bytes(r.take(16)).unwrap();
     let recipient = Recipient::new(own, secret.public_key(), identity(r));
-    let preparer = MessagePreparer::new(rand::rng(), false, recipient, DELAY, DELAY, false);
-    Client { recipient, secret, ack_key, preparer }
+    Client { recipient, secret, ack_key }
 }
 
 fn write_packet(w: &mut Writer, packet: MixPacket) {
@@ -85,41 +111,30 @@ fn reply_surb(bytes: &[u8]) -> ReplySurbWithKeyRotation {
 }
 
 impl Client {
-    fn prepare(&mut self, routes: &NymRouteProvider, r: &mut Reader, w: &mut Writer) {
-        let kind = r.u8();
-        let size = PacketSize::try_from(r.u8()).unwrap();
-        let data = r.bytes().to_vec();
+    fn prepare(&self, routes: &NymRouteProvider, letter: &Letter, w: &mut Writer) {
+        let mut preparer = MessagePreparer::new(rand::rng(), false, self.recipient, DELAY, DELAY, false);
+        let data = letter.data.to_vec();
         let mut keys = vec![];
-        let (message, recipient, mut surbs) = match kind {
-            0 => (NymMessage::new_plain(data), Some(Recipient::try_from_bytes(r.array()).unwrap()), vec![]),
+        let message = match letter.kind {
+            0 => NymMessage::new_plain(data),
             1 => {
-                let recipient = Recipient::try_from_bytes(r.array()).unwrap();
-                let tag = AnonymousSenderTag::from_bytes(r.array());
-                let surbs = self.preparer.generate_reply_surbs(r.u32() as usize, routes).unwrap();
+                let surbs = preparer.generate_reply_surbs(letter.surbs_wanted, routes).unwrap();
                 keys = surbs.iter().map(|surb| surb.encryption_key().to_bytes()).collect();
-                (NymMessage::new_repliable(RepliableMessage::new_data(data, tag, surbs)), Some(recipient), vec![])
+                let tag = AnonymousSenderTag::from_bytes(letter.tag);
+                NymMessage::new_repliable(RepliableMessage::new_data(data, tag, surbs))
             }
-            _ => {
-                let surbs = r.list(|r| reply_surb(r.bytes()));
-                (NymMessage::new_reply(ReplyMessage::new_data_message(data)), None, surbs)
-            }
+            _ => NymMessage::new_reply(ReplyMessage::new_data_message(data)),
         };
-        let fragments = self.preparer.pad_and_split_message(message, size);
+        let fragments = preparer.pad_and_split_message(message, letter.size);
+        let mut surbs = letter.surbs.iter();
         w.u32(fragments.len() as u32);
         for fragment in fragments {
-            let prepared = match &recipient {
-                Some(to) => {
-                    self.preparer.prepare_chunk_for_sending(fragment, routes, &self.ack_key, to, PacketType::Mix)
-                }
+            let key = &self.ack_key;
+            let prepared = match &letter.recipient {
+                Some(to) => preparer.prepare_chunk_for_sending(fragment, routes, key, to, PacketType::Mix),
                 None => {
-                    let surb = surbs.pop().expect("a SURB for every fragment");
-                    self.preparer.prepare_reply_chunk_for_sending(
-                        fragment,
-                        routes,
-                        &self.ack_key,
-                        surb,
-                        PacketType::Mix,
-                    )
+                    let surb = reply_surb(surbs.next().expect("a SURB for every fragment"));
+                    preparer.prepare_reply_chunk_for_sending(fragment, routes, key, surb, PacketType::Mix)
                 }
             }
             .unwrap();
@@ -185,35 +200,33 @@ impl State {
                 let client = self.client.insert(client(r));
                 w.raw(&client.recipient.to_bytes());
             }
-            _ => {
-                let client = self.client.as_mut().expect("a client");
-                let routes = self.routes.as_ref().expect("a network");
-                let count = r.u32();
-                w.u32(count);
-                for _ in 0..count {
-                    match op {
-                        b'P' => client.prepare(routes, r, w),
-                        b'R' => {
-                            let payloads = r.list(|r| r.bytes());
-                            let keys = r.list(|r| r.array());
-                            write_message(w, client.receive(&payloads, &keys));
-                        }
-                        b'A' => w.raw(&recover_identifier(&client.ack_key, r.take(21)).unwrap()),
-                        b'V' => write_packet(w, client.cover(routes, PacketSize::try_from(r.u8()).unwrap())),
-                        b'K' => {
-                            let receiver = SphinxMessageReceiver::new();
-                            let content = client.decrypt(&receiver, r.bytes(), &[]);
-                            w.u8(content.is_some_and(|content| is_cover(&content)).into());
-                        }
-                        other => panic!("no request {other}"),
-                    }
-                }
-            }
+            _ => self.client.as_ref().expect("a client").answer(self.routes.as_ref().expect("a network"), op, r, w),
         }
     }
 }
 
 impl Client {
+    fn answer(&self, routes: &NymRouteProvider, op: u8, r: &mut Reader, w: &mut Writer) {
+        match op {
+            b'P' => each(&r.list(letter), w, |letter, w| self.prepare(routes, letter, w)),
+            b'R' => {
+                let items = r.list(|r| (r.list(|r| r.bytes()), r.list(|r| r.array())));
+                each(&items, w, |(payloads, keys), w| write_message(w, self.receive(payloads, keys)));
+            }
+            b'A' => each(&r.list(|r| r.take(21)), w, |content, w| {
+                w.raw(&recover_identifier(&self.ack_key, content).unwrap());
+            }),
+            b'V' => each(&r.list(|r| r.u8()), w, |size, w| {
+                write_packet(w, self.cover(routes, PacketSize::try_from(*size).unwrap()));
+            }),
+            b'K' => each(&r.list(|r| r.bytes()), w, |payload, w| {
+                let content = self.decrypt(&SphinxMessageReceiver::new(), payload, &[]);
+                w.u8(content.is_some_and(|content| is_cover(&content)).into());
+            }),
+            other => panic!("no request {other}"),
+        }
+    }
+
     fn cover(&self, routes: &NymRouteProvider, size: PacketSize) -> MixPacket {
         let (rng, key, own) = (&mut rand::rng(), &self.ack_key, &self.recipient);
         generate_loop_cover_packet(rng, routes, key, own, DELAY, DELAY, size, PacketType::Mix).unwrap()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Packets and SURBs, by either release of `sphinx-packet`: one text, two crates, whose types have nothing in common.
 
-use crate::wire::{Reader, Writer};
+use crate::wire::{each, Reader, Writer};
 
 macro_rules! sphinx {
     ($name:ident, $packet:ident, $make_surb:expr) => {
@@ -13,6 +13,7 @@ macro_rules! sphinx {
             use $packet::version::Version;
             use $packet::{ProcessedPacketData, Result, SphinxPacket, SphinxPacketBuilder, SURB};
 
+            #[derive(Clone)]
             pub struct Route {
                 pub version: Version,
                 pub nodes: Vec<Node>,
@@ -89,45 +90,51 @@ macro_rules! sphinx {
             }
 
             pub fn answer(op: u8, r: &mut Reader, w: &mut Writer) {
-                let count = r.u32();
-                w.u32(count);
-                for _ in 0..count {
-                    match op {
-                        b'o' => {
+                match op {
+                    b'o' => {
+                        let items = r.list(|r| {
                             let hops = r.u8();
                             let secrets: Vec<[u8; 32]> = (0..hops).map(|_| r.array()).collect();
-                            match open(&secrets, r.bytes()) {
-                                Ok(seen) => w.raw(&seen),
-                                Err(_) => w.u8(0),
-                            }
-                        }
-                        b'h' => {
-                            let secret = r.array();
-                            if hop(&secret, r.bytes(), w).is_err() {
+                            (secrets, r.bytes())
+                        });
+                        each(&items, w, |(secrets, packet), w| match open(secrets, packet) {
+                            Ok(seen) => w.raw(&seen),
+                            Err(_) => w.u8(0),
+                        });
+                    }
+                    b'h' => {
+                        let items = r.list(|r| (r.array(), r.bytes()));
+                        each(&items, w, |(secret, packet), w| {
+                            if hop(secret, packet, w).is_err() {
                                 w.u8(0);
                             }
-                        }
-                        b'b' => {
-                            let route = route(r);
-                            let payload_len = r.u32() as usize;
+                        });
+                    }
+                    b'b' => {
+                        let items = r.list(|r| (route(r), r.u32() as usize, r.bytes()));
+                        each(&items, w, |(route, payload_len, plaintext), w| {
                             let packet = SphinxPacketBuilder::new()
                                 .with_version(route.version)
-                                .with_payload_size(payload_len)
-                                .build_packet(r.bytes(), &route.nodes, &route.destination, &route.delays);
+                                .with_payload_size(*payload_len)
+                                .build_packet(plaintext, &route.nodes, &route.destination, &route.delays);
                             w.bytes(&packet.map(|packet| packet.to_bytes()).unwrap_or_default());
-                        }
-                        b's' => {
-                            let (surb, recovery) = make_surb(route(r)).unwrap_or_default();
+                        });
+                    }
+                    b's' => {
+                        let items = r.list(route);
+                        each(&items, w, |route, w| {
+                            let (surb, recovery) = make_surb(route.clone()).unwrap_or_default();
                             w.bytes(&surb);
                             w.bytes(&recovery);
-                        }
-                        _ => {
-                            let surb = r.bytes();
-                            let payload_len = r.u32() as usize;
-                            let (packet, first_hop) = use_surb(surb, r.bytes(), payload_len).unwrap_or_default();
+                        });
+                    }
+                    _ => {
+                        let items = r.list(|r| (r.bytes(), r.u32() as usize, r.bytes()));
+                        each(&items, w, |(surb, payload_len, plaintext), w| {
+                            let (packet, first_hop) = use_surb(surb, plaintext, *payload_len).unwrap_or_default();
                             w.raw(&first_hop);
                             w.bytes(&packet);
-                        }
+                        });
                     }
                 }
             }
@@ -155,12 +162,10 @@ sphinx!(v08, sphinx_packet_08, |route: Route| {
 /// What the maker of a single-seed SURB does with a reply.
 pub fn recover(r: &mut Reader, w: &mut Writer) {
     use sphinx_packet_08::{payload::Payload, SurbReplyRecovery};
-    let count = r.u32();
-    w.u32(count);
-    for _ in 0..count {
-        let recovery = SurbReplyRecovery::from_bytes(r.bytes());
-        let payload = Payload::from_bytes(r.bytes());
-        let plaintext = recovery.and_then(|recovery| recovery.recover_plaintext(payload?));
+    let items = r.list(|r| (r.bytes(), r.bytes()));
+    each(&items, w, |(recovery, payload), w| {
+        let plaintext = SurbReplyRecovery::from_bytes(recovery)
+            .and_then(|recovery| recovery.recover_plaintext(Payload::from_bytes(payload)?));
         w.bytes(&plaintext.unwrap_or_default());
-    }
+    });
 }

@@ -82,3 +82,25 @@ impl Writer {
         self.raw(bytes);
     }
 }
+
+/// Answers every item, on all cores, in order.
+pub fn each<T: Sync>(items: &[T], w: &mut Writer, act: impl Fn(&T, &mut Writer) + Sync) {
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    w.u32(items.len() as u32);
+    std::thread::scope(|scope| {
+        let act = &act;
+        let parts: Vec<_> = items
+            .chunks(items.len().div_ceil(threads).max(1))
+            .map(|part| {
+                scope.spawn(move || {
+                    let mut w = Writer::default();
+                    part.iter().for_each(|item| act(item, &mut w));
+                    w.bytes
+                })
+            })
+            .collect();
+        for part in parts {
+            w.raw(&part.join().unwrap());
+        }
+    });
+}
