@@ -5,6 +5,10 @@
 
 #include <assert.h>
 
+/* Two hashers, of some 2 KB each, and what the compressions spill. */
+#define SLC_BURN_BYTES (2 * 4096)
+#include "crypto/base/burn.h"
+
 /* BLAKE3 of one input, its unkeyed hash mode, and HMAC and HKDF over it (chapter 2, section 2.2). */
 
 enum {
@@ -206,7 +210,7 @@ static void hmac_finish(struct hmac *hmac, uint8_t out[DIGEST])
     slc_wipe(hmac->pad, sizeof hmac->pad);
 }
 
-void slc_hmac_blake3(uint8_t out[32], struct slc_bytes key, struct slc_bytes message)
+SLC_IN_FRAME void hmac_in_frame(uint8_t out[DIGEST], struct slc_bytes key, struct slc_bytes message)
 {
     struct hmac hmac;
     hmac_start(&hmac, key);
@@ -214,13 +218,20 @@ void slc_hmac_blake3(uint8_t out[32], struct slc_bytes key, struct slc_bytes mes
     hmac_finish(&hmac, out);
 }
 
-void slc_hkdf_blake3(uint8_t *out, size_t len, struct slc_bytes salt, struct slc_bytes ikm, struct slc_bytes info)
+void slc_hmac_blake3(uint8_t out[32], struct slc_bytes key, struct slc_bytes message)
+{
+    hmac_in_frame(out, key, message);
+    slc_burn_stack();
+}
+
+SLC_IN_FRAME void hkdf_in_frame(uint8_t *out, size_t len, struct slc_bytes salt, struct slc_bytes ikm,
+                                struct slc_bytes info)
 {
     uint8_t prk[DIGEST];
     uint8_t t[DIGEST];
     struct hmac hmac;
     assert(len <= 255 * DIGEST);
-    slc_hmac_blake3(prk, salt, ikm); /* an empty key and 32 zero bytes give the same pads */
+    hmac_in_frame(prk, salt, ikm); /* an empty key and 32 zero bytes give the same pads */
     for (size_t at = 0; at < len; at += DIGEST) {
         uint8_t counter = (uint8_t)(at / DIGEST + 1);
         hmac_start(&hmac, slc_bytes(prk, DIGEST));
@@ -232,4 +243,10 @@ void slc_hkdf_blake3(uint8_t *out, size_t len, struct slc_bytes salt, struct slc
     }
     slc_wipe(prk, sizeof prk);
     slc_wipe(t, sizeof t);
+}
+
+void slc_hkdf_blake3(uint8_t *out, size_t len, struct slc_bytes salt, struct slc_bytes ikm, struct slc_bytes info)
+{
+    hkdf_in_frame(out, len, salt, ikm, info);
+    slc_burn_stack();
 }

@@ -50,6 +50,11 @@ static void run_on_own_stack(uint64_t seed)
     slc_random_bytes(&random, secret, sizeof secret);
     memset(stack, FILL, STACK_BYTES);
     slc_ct_must(getcontext(&inside) == 0, "getcontext");
+    /* What callers have in registers that callees save would be on the stack too. */
+    static const int SAVED[] = {REG_RBX, REG_RBP, REG_R12, REG_R13, REG_R14, REG_R15};
+    for (size_t i = 0; i < sizeof SAVED / sizeof *SAVED; i++) {
+        inside.uc_mcontext.gregs[SAVED[i]] = 0;
+    }
     inside.uc_stack.ss_sp = stack;
     inside.uc_stack.ss_size = STACK_BYTES;
     inside.uc_link = &outside;
