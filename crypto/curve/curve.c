@@ -134,6 +134,28 @@ void slc_ladder(const struct slc_ladder_job *jobs, size_t n)
     slc_wipe(work, sizeof work);
 }
 
+size_t slc_own_table_bytes(size_t n)
+{
+    return (n + CURVE_LANES_MAX - 1) / CURVE_LANES_MAX * CURVE_LANES_MAX * CURVE_OWN_BYTES;
+}
+
+void slc_own_tables(const uint8_t *const *point, size_t n, void *tables)
+{
+    (n > 1 ? backend() : &slc_curve_portable)->own_tables(point, n, tables);
+}
+
+void slc_own_multiply(const struct slc_own_job *jobs, size_t n, const void *tables)
+{
+    const struct curve_backend *b = n > 1 ? backend() : &slc_curve_portable; /* as in slc_ladder() */
+    alignas(64) unsigned char work[LADDER_CHUNK * CURVE_QUOTIENT_BYTES];
+    for (size_t at = 0; at < n;) {
+        size_t part = n - at < (size_t)LADDER_CHUNK * b->lanes ? n - at : (size_t)LADDER_CHUNK * b->lanes;
+        b->own_multiply(jobs + at, part, (const unsigned char *)tables + at * CURVE_OWN_BYTES, work);
+        at += part;
+    }
+    slc_wipe(work, sizeof work);
+}
+
 static struct slc_curve_table base_table;
 static pthread_once_t base_once = PTHREAD_ONCE_INIT;
 

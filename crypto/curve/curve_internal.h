@@ -83,6 +83,8 @@ enum {
     LADDER_CHUNK = 16,
     /* Memory of one vector between multiplication and inversion: 3 field elements of the widest back end. */
     CURVE_QUOTIENT_BYTES = 3 * FIELD_LIMBS * 64,
+    /* Memory of one lane's own table: 17 points of 4 field elements, and a word; a multiple of 64. */
+    CURVE_OWN_BYTES = 17 * 4 * FIELD_LIMBS * 8 + 32,
 };
 
 /* What a back end offers. `work`: 64-byte aligned, CURVE_QUOTIENT_BYTES per vector, wiped by the caller. */
@@ -93,6 +95,10 @@ struct curve_backend {
                      const uint32_t *order, void *work);
     /* At most LADDER_CHUNK * lanes jobs. */
     void (*ladder)(const struct slc_ladder_job *jobs, size_t n, void *work);
+    /* `tables`: n rounded up to whole vectors times CURVE_OWN_BYTES. */
+    void (*own_tables)(const uint8_t *const *point, size_t n, void *tables);
+    /* The same with at most LADDER_CHUNK * lanes jobs. */
+    void (*own_multiply)(const struct slc_own_job *jobs, size_t n, const void *tables, void *work);
 };
 
 extern const struct curve_backend slc_curve_portable;

@@ -88,7 +88,8 @@ CURVE_INLINE void comb_add(struct point *p, const struct comb_block *block, lane
     p->T = fe_product(E, H);
 }
 
-CURVE_INLINE void point_double(struct point *p)
+/* p->T is left undone when another doubling follows, which does not read it. */
+CURVE_INLINE void point_double(struct point *p, bool with_T)
 {
     fe_wide A = fe_sqr_biased(fe_carry(p->X)), B = fe_sqr(fe_carry(p->Y)), C = fe_sqr(fe_carry(p->Z));
     fe_wide S = fe_sqr(fe_carry(wide_add(p->X, p->Y)));
@@ -98,7 +99,7 @@ CURVE_INLINE void point_double(struct point *p)
     p->X = fe_mul(E, F);
     p->Y = fe_mul(g, h);
     p->Z = fe_mul(F, g);
-    p->T = fe_product(E, h);
+    if (with_T) p->T = fe_product(E, h);
 }
 
 CURVE_INLINE void prefetch_block(const struct comb_block *block)
@@ -119,7 +120,7 @@ CURVE_KERNEL void comb(struct quotient *q, const struct slc_curve_table *table, 
     comb_first(&p, &table->block[0], comb_digit(t, COMB_COLUMNS - 1));
     unsigned done = 1;
     for (unsigned column = COMB_COLUMNS; column-- > 0; done = 0) {
-        if (column < COMB_COLUMNS - 1) point_double(&p);
+        if (column < COMB_COLUMNS - 1) point_double(&p, true);
         for (unsigned i = done; i < COMB_BLOCKS; i++) {
             if (column == 0 && next != NULL) prefetch_block(&next->block[i]);
             comb_add(&p, &table->block[i], comb_digit(t, COMB_COLUMNS * i + column));
@@ -293,6 +294,9 @@ static void ladder(const struct slc_ladder_job *jobs, size_t n, void *work)
     field_leave(state);
 }
 
-#define CURVE_BACKEND(name) const struct curve_backend slc_curve_##name = {LANES, multiply, ladder};
+#include "crypto/curve/own_table.h"
+
+#define CURVE_BACKEND(name)                                                                                            \
+    const struct curve_backend slc_curve_##name = {LANES, multiply, ladder, own_tables, own_multiplications};
 
 #endif

@@ -11,6 +11,7 @@
 struct tile {
     struct slc_open_job *job;
     struct slc_open_slot *slot;
+    void *tables; /* of the packets' alphas, which are multiplied twice: derive(), blind() */
     size_t count;
 };
 
@@ -24,18 +25,23 @@ static enum slc_status check_length(const struct slc_open_job *job)
 /* Step 4: shared and expanded secrets. */
 static void derive(const struct tile *t)
 {
-    struct slc_ladder_job ladder[SLC_OPEN_TILE];
+    static const uint8_t no_point[SLC_KEY_BYTES] = {0};
+    const uint8_t *point[SLC_OPEN_TILE];
+    struct slc_own_job multiply[SLC_OPEN_TILE];
     uint8_t *out[SLC_OPEN_TILE];
     const uint8_t *secret[SLC_OPEN_TILE];
     size_t n = 0;
     for (size_t i = 0; i < t->count; i++) {
-        if (t->job[i].status != SLC_OK) continue;
-        ladder[n] = (struct slc_ladder_job){t->job[i].node_secret, t->job[i].packet, t->slot[i].secret};
+        bool in = t->job[i].status == SLC_OK;
+        point[i] = in ? t->job[i].packet : no_point;
+        multiply[i] = (struct slc_own_job){in ? t->job[i].node_secret : NULL, t->slot[i].secret};
+        if (!in) continue;
         out[n] = t->slot[i].expanded;
         secret[n++] = t->slot[i].secret;
     }
     if (n == 0) return;
-    slc_ladder(ladder, n);
+    slc_own_tables(point, t->count, t->tables);
+    slc_own_multiply(multiply, t->count, t->tables);
     slc_expand_secrets(out, secret, SLC_EXPANDED_BYTES / 32, n);
 }
 
@@ -108,15 +114,15 @@ static enum slc_status read_routing(struct slc_open_job *job, const uint8_t *rou
 /* Step 10: the new alpha of forward packets. */
 static void blind(const struct tile *t)
 {
-    struct slc_ladder_job ladder[SLC_OPEN_TILE];
-    size_t n = 0;
+    struct slc_own_job multiply[SLC_OPEN_TILE];
+    bool any = false;
     for (size_t i = 0; i < t->count; i++) {
-        if (t->job[i].status != SLC_OK || t->job[i].kind != SLC_OPEN_FORWARD) continue;
-        ladder[n++] =
-            (struct slc_ladder_job){t->slot[i].expanded + SLC_ESS_BLINDING, t->job[i].packet, t->slot[i].alpha};
+        bool in = t->job[i].status == SLC_OK && t->job[i].kind == SLC_OPEN_FORWARD;
+        multiply[i] = (struct slc_own_job){in ? t->slot[i].expanded + SLC_ESS_BLINDING : NULL, t->slot[i].alpha};
+        any |= in;
     }
-    if (n > 0) {
-        slc_ladder(ladder, n);
+    if (any) {
+        slc_own_multiply(multiply, t->count, t->tables);
     }
 }
 
@@ -213,7 +219,7 @@ enum slc_status slc_packets_open(struct slc_sphinx_scratch *scratch, struct slc_
     size_t opened = 0;
     for (size_t first = 0; first < n; first += SLC_OPEN_TILE) {
         size_t count = n - first < SLC_OPEN_TILE ? n - first : SLC_OPEN_TILE;
-        opened += open_tile(&(struct tile){&jobs[first], scratch->slot, count});
+        opened += open_tile(&(struct tile){&jobs[first], scratch->slot, scratch->alpha_tables, count});
     }
     slc_wipe(scratch->slot, (n < SLC_OPEN_TILE ? n : SLC_OPEN_TILE) * sizeof *scratch->slot);
     return slc_batch_status(opened, n);

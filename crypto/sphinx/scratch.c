@@ -35,6 +35,7 @@ static void lay_out(struct slc_sphinx_scratch *s, struct arena *arena, size_t ba
     s->keystream = take(arena, SLC_HEADER_TILE, sizeof *s->keystream);
     s->payload_key = take(arena, SLC_PAYLOAD_TILE * SLC_MAX_HOPS, sizeof *s->payload_key);
     s->slot = take(arena, slots, sizeof *s->slot);
+    s->alpha_tables = take(arena, slc_own_table_bytes(slots), 1);
 }
 
 enum slc_status slc_sphinx_scratch_new(struct slc_sphinx_scratch **scratch, size_t batch)

@@ -100,6 +100,7 @@ struct slc_sphinx_scratch {
     uint8_t (*keystream)[SLC_FORWARD_HOPS][SLC_KEYSTREAM_BYTES]; /* SLC_HEADER_TILE  */
     uint8_t (*payload_key)[SLC_PAYLOAD_KEY_BYTES];               /* SLC_PAYLOAD_TILE * SLC_MAX_HOPS */
     struct slc_open_slot *slot;                                  /* SLC_OPEN_TILE    */
+    void *alpha_tables;                                          /* slc_own_table_bytes(SLC_OPEN_TILE) */
 };
 
 /* SLC_OK, SLC_BAD_ROUTE (hops, or a hop or randomness that is not there), SLC_UNSUPPORTED (version). */

@@ -25,7 +25,7 @@ command -v objdump >/dev/null || {
 check() {
   awk '
     BEGIN {
-      COMPUTE = "^(comb|ladder_vector|divide|fe_square_times|sha256|sha256_constant|blake2b|blake3|chacha20)(\\..*)?$"
+      COMPUTE = "^(comb|ladder_vector|divide|fe_square_times|own_add|own_double|own_point|own_fill|own_multiply|sha256|sha256_constant|blake2b|blake3|chacha20)(\\..*)?$"
       VECTOR = "%([xyz]mm[0-9]+|k[0-7])"
       GENERAL = "%([er]?[abcd]x|[er]?[sd]i|[er]?bp|r[0-9]+[dwb]?|[abcd]l|[sd]il|bpl)"
     }

@@ -108,6 +108,21 @@ static void one_ladder(const uint8_t *secret)
     slc_ladder(&(struct slc_ladder_job){secret, at(secret, 1, 32), out}, 1);
 }
 
+static void own_tables(const uint8_t *secret)
+{
+    static uint8_t out[LANES][SLC_KEY_BYTES];
+    static _Alignas(64) uint8_t own[(LANES + 7) * 3072];
+    const uint8_t *point[LANES];
+    struct slc_own_job job[LANES];
+    slc_ct_must(slc_own_table_bytes(lanes) <= sizeof own, "own tables");
+    for (size_t i = 0; i < lanes; i++) {
+        point[i] = at(secret, 20 + i, 32);
+        job[i] = (struct slc_own_job){at(secret, i, 32), out[i]};
+    }
+    slc_own_tables(point, lanes, own);
+    slc_own_multiply(job, lanes, own);
+}
+
 /* ---- lanes ---- */
 
 static uint8_t bytes_out[WIDE][2065];
@@ -282,13 +297,22 @@ static void comparisons_and_draws(const uint8_t *secret)
 }
 
 const struct slc_ct_path slc_ct_paths[] = {
-    {"scalars", scalars, false},           {"combs", combs, false},
-    {"public keys", public_keys, true},    {"ladders", ladders, false},
-    {"one ladder", one_ladder, true},      {"expansions, payload keys, message keys", expand, false},
-    {"header MACs", macs, false},          {"LIONESS", lioness, false},
-    {"keystreams", keystreams, false},     {"BLAKE3 key derivation", message_hashes, true},
-    {"seal and unseal", seals, false},     {"packets built", packet_builds, true},
-    {"SURBs built and used", surbs, true}, {"reply recovered", surb_recovery, true},
-    {"packets opened", opens, true},       {"comparison, random bytes", comparisons_and_draws, false},
+    {"scalars", scalars, false},
+    {"combs", combs, false},
+    {"public keys", public_keys, true},
+    {"ladders", ladders, false},
+    {"own tables", own_tables, false},
+    {"one ladder", one_ladder, true},
+    {"expansions, payload keys, message keys", expand, false},
+    {"header MACs", macs, false},
+    {"LIONESS", lioness, false},
+    {"keystreams", keystreams, false},
+    {"BLAKE3 key derivation", message_hashes, true},
+    {"seal and unseal", seals, false},
+    {"packets built", packet_builds, true},
+    {"SURBs built and used", surbs, true},
+    {"reply recovered", surb_recovery, true},
+    {"packets opened", opens, true},
+    {"comparison, random bytes", comparisons_and_draws, false},
 };
 const size_t slc_ct_path_count = sizeof slc_ct_paths / sizeof *slc_ct_paths;

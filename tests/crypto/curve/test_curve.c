@@ -332,6 +332,52 @@ static void ladders_equal_libsodiums_on_any_point_beside_low_order_neighbours(vo
     }
 }
 
+/* Points on the curve, on the twist and of low order side by side, each table used twice, with gaps the second time. */
+static void points_own_tables_serve_any_point_and_any_number_of_secrets(void **state)
+{
+    (void)state;
+    enum { N = 200 };
+    static const size_t sizes[] = {1, 2, 7, 8, 9, 33, 127, 128, 129, N};
+    static uint8_t secret[2][N][SLC_KEY_BYTES], point[N][SLC_KEY_BYTES], out[N][SLC_KEY_BYTES],
+        wanted[2][N][SLC_KEY_BYTES], untouched[SLC_KEY_BYTES];
+    static const uint8_t *points[N];
+    struct slc_random random;
+    slc_test_random(&random, 6);
+    memset(untouched, 0xaa, sizeof untouched);
+    for (size_t i = 0; i < N; i++) {
+        slc_random_bytes(&random, point[i], SLC_KEY_BYTES);
+        if (i % 5 == 3) {
+            size_t which = i / 5 % (sizeof low_order / sizeof *low_order);
+            memcpy(point[i], slc_vec_from_text(low_order[which]).data, SLC_KEY_BYTES);
+        }
+        points[i] = point[i];
+        for (int k = 0; k < 2; k++) {
+            slc_random_bytes(&random, secret[k][i], SLC_KEY_BYTES);
+            (void)sodium_x25519(wanted[k][i], secret[k][i], point[i]);
+        }
+    }
+    void *own = aligned_alloc(64, slc_own_table_bytes(N));
+    assert_non_null(own);
+    FOR_EACH_LEVEL(level)
+    {
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+            static struct slc_own_job jobs[N];
+            slc_own_tables(points, sizes[s], own);
+            for (size_t k = 0; k < 2; k++) {
+                memset(out, 0xaa, sizeof out);
+                for (size_t i = 0; i < sizes[s]; i++) {
+                    jobs[i] = (struct slc_own_job){k == 1 && i % 3 == 1 ? NULL : secret[k][i], out[i]};
+                }
+                slc_own_multiply(jobs, sizes[s], own);
+                for (size_t i = 0; i < sizes[s]; i++) {
+                    assert_memory_equal(out[i], jobs[i].secret == NULL ? untouched : wanted[k][i], SLC_KEY_BYTES);
+                }
+            }
+        }
+    }
+    free(own);
+}
+
 static void keys_of_low_order_get_no_table(void **state)
 {
     (void)state;
@@ -355,6 +401,7 @@ int main(void)
         cmocka_unit_test(published_routes_give_their_shared_secrets_and_alphas),
         cmocka_unit_test(public_keys_are_libsodiums),
         cmocka_unit_test(ladders_equal_libsodiums_on_any_point_beside_low_order_neighbours),
+        cmocka_unit_test(points_own_tables_serve_any_point_and_any_number_of_secrets),
         cmocka_unit_test(keys_of_low_order_get_no_table),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

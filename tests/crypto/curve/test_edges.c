@@ -25,7 +25,7 @@ static void multiply(const struct slc_curve_job *jobs, size_t n)
     free(scratch);
 }
 
-/* secret[i] times point[i], all in one batch. */
+/* secret[i] times point[i], all in one batch, by ladder and by the points' own tables. */
 static void expect_ladders(size_t n)
 {
     static struct slc_ladder_job job[CASES_MAX];
@@ -36,6 +36,22 @@ static void expect_ladders(size_t n)
     slc_ladder(job, n);
     for (size_t i = 0; i < n; i++) {
         slc_expect_bytes(slc_bytes(out[i], SLC_KEY_BYTES), slc_bytes(wanted[i], SLC_KEY_BYTES), "ladder");
+    }
+
+    static struct slc_own_job own[CASES_MAX];
+    static const uint8_t *points[CASES_MAX];
+    void *own_tables = aligned_alloc(64, slc_own_table_bytes(n));
+    assert_non_null(own_tables);
+    memset(out, 0xaa, sizeof out);
+    for (size_t i = 0; i < n; i++) {
+        own[i] = (struct slc_own_job){secret[i], out[i]};
+        points[i] = point[i];
+    }
+    slc_own_tables(points, n, own_tables);
+    slc_own_multiply(own, n, own_tables);
+    free(own_tables);
+    for (size_t i = 0; i < n; i++) {
+        slc_expect_bytes(slc_bytes(out[i], SLC_KEY_BYTES), slc_bytes(wanted[i], SLC_KEY_BYTES), "own table");
     }
 }
 
