@@ -21,10 +21,10 @@
 #endif
 #endif
 
+#ifndef SANITIZED
 static _Atomic bool armed;
 static _Atomic uint64_t allocations;
 
-#ifndef SANITIZED
 void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *old, size_t n);

@@ -206,7 +206,7 @@ static void fragments_are_those_of_the_crates(void **state)
         assert_int_equal(cut.sets, slc_vec_count(it, "set_ids"));
         assert_true(cut.sets <= 16);
         for (size_t set = 0; set < cut.sets; set++) {
-            char at[8];
+            char at[24];
             (void)snprintf(at, sizeof at, "%zu", set);
             set_ids[set] = (uint32_t)slc_vec_u64(slc_vec(it, "set_ids"), at);
             size_t in_set = set + 1 < cut.sets ? SLC_SET_MAX : cut.fragments - set * SLC_SET_MAX;

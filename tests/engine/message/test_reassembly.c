@@ -145,7 +145,7 @@ static void messages_of_several_sets_come_out_at_the_crates_step(void **state)
         size_t slot = slc_vec_u64(it, "input/slot");
         uint32_t set_ids[3];
         for (size_t i = 0; i < slc_vec_count(it, "input/set_ids"); i++) {
-            char path[32];
+            char path[48];
             (void)snprintf(path, sizeof path, "input/set_ids/%zu", i);
             set_ids[i] = (uint32_t)slc_vec_u64(it, path);
         }
