@@ -28,9 +28,11 @@ struct slc_aes_kernels {
     void (*ctr256)(const struct slc_aes256 *schedule, const uint8_t counter[SLC_AES_BLOCK], uint8_t *data, size_t len);
 
     /*
-     * RFC 8452's POLYVAL: folds `len` bytes, zero-padded to whole blocks, into `sum`. The time depends on `len` only.
+     * RFC 8452's POLYVAL of `len` bytes, zero-padded to whole blocks, and the block `last`. The time depends on `len`
+     * only.
      */
-    void (*polyval)(uint8_t sum[SLC_AES_BLOCK], const uint8_t key[SLC_AES_BLOCK], const uint8_t *data, size_t len);
+    void (*polyval)(uint8_t sum[SLC_AES_BLOCK], const uint8_t key[SLC_AES_BLOCK], const uint8_t *data, size_t len,
+                    const uint8_t last[SLC_AES_BLOCK]);
 };
 
 extern const struct slc_aes_kernels slc_aes_kernels_portable;

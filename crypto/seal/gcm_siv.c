@@ -16,7 +16,8 @@ struct keys {
     uint8_t derived[GROUP][DERIVED_BLOCKS][BLOCK];
     uint8_t auth[GROUP][16];
     uint8_t enc[GROUP][32];
-    uint8_t counter[BLOCK]; /* of the job at hand */
+    uint8_t tag[GROUP][1][BLOCK]; /* of a rejected message it would be a forgery */
+    uint8_t counter[BLOCK];       /* of the job at hand */
 };
 
 /* Schedules of the jobs' own keys; schedule_of[i] is job i's. Jobs of one session in a row share theirs. */
@@ -38,39 +39,43 @@ static void derive_keys(const struct slc_aes_kernels *aes, struct keys *keys, co
     const uint8_t *key[GROUP] = {NULL};
     size_t schedule_of[GROUP];
     expand_session_keys(aes, keys, job, n, schedule_of);
+    /* Each step for all: what the vector units load was stored by narrower stores, and those need a while to meet. */
+    memset(keys->derived, 0, n * sizeof *keys->derived);
     for (size_t i = 0; i < n; i++) {
-        uint8_t(*block)[BLOCK] = keys->derived[i];
-        memset(block, 0, sizeof keys->derived[i]);
         for (unsigned b = 0; b < DERIVED_BLOCKS; b++) {
-            block[b][0] = (uint8_t)b;
-            memcpy(block[b] + 4, job[i].nonce, SLC_SEAL_NONCE_BYTES);
+            keys->derived[i][b][0] = (uint8_t)b;
+            memcpy(keys->derived[i][b] + 4, job[i].nonce, SLC_SEAL_NONCE_BYTES);
         }
-        aes->encrypt256(&keys->session[schedule_of[i]], block, DERIVED_BLOCKS);
+    }
+    for (size_t i = 0; i < n; i++) {
+        aes->encrypt256(&keys->session[schedule_of[i]], keys->derived[i], DERIVED_BLOCKS);
         for (unsigned b = 0; b < DERIVED_BLOCKS; b++) {
-            memcpy(b < 2 ? keys->auth[i] + 8 * b : keys->enc[i] + 8 * (b - 2), block[b], 8);
+            memcpy(b < 2 ? keys->auth[i] + 8 * b : keys->enc[i] + 8 * (b - 2), keys->derived[i][b], 8);
         }
         key[i] = keys->enc[i];
     }
     aes->expand256(keys->message, key, n);
 }
 
-/* The tag of the plaintext in `data`. */
-static void make_tag(const struct slc_aes_kernels *aes, const struct keys *keys, size_t i,
-                     const struct slc_seal_job *job, uint8_t tag[1][BLOCK])
+/* Tags of the plaintexts in `data`. The group step by step, since one job's steps wait for each other. */
+static void make_tags(const struct slc_aes_kernels *aes, struct keys *keys, const struct slc_seal_job *job, size_t n)
 {
-    uint8_t lengths[BLOCK] = {0}; /* bits of associated data (none), bits of plaintext, little-endian */
-    uint64_t bits = 8 * (uint64_t)job->len;
-    for (unsigned b = 0; b < 8; b++) {
-        lengths[8 + b] = (uint8_t)(bits >> (8 * b));
+    for (size_t i = 0; i < n; i++) {
+        uint8_t *tag = keys->tag[i][0];
+        uint8_t lengths[BLOCK] = {0}; /* bits of associated data (none), bits of plaintext, little-endian */
+        uint64_t bits = 8 * (uint64_t)job[i].len;
+        for (unsigned b = 0; b < 8; b++) {
+            lengths[8 + b] = (uint8_t)(bits >> (8 * b));
+        }
+        aes->polyval(tag, keys->auth[i], job[i].data, job[i].len, lengths);
+        for (unsigned b = 0; b < SLC_SEAL_NONCE_BYTES; b++) {
+            tag[b] ^= job[i].nonce[b];
+        }
+        tag[BLOCK - 1] &= 0x7f;
     }
-    memset(tag[0], 0, BLOCK);
-    aes->polyval(tag[0], keys->auth[i], job->data, job->len);
-    aes->polyval(tag[0], keys->auth[i], lengths, BLOCK);
-    for (unsigned b = 0; b < SLC_SEAL_NONCE_BYTES; b++) {
-        tag[0][b] ^= job->nonce[b];
+    for (size_t i = 0; i < n; i++) {
+        aes->encrypt256(&keys->message[i], keys->tag[i], 1);
     }
-    tag[0][BLOCK - 1] &= 0x7f;
-    aes->encrypt256(&keys->message[i], tag, 1);
 }
 
 static void crypt(const struct slc_aes_kernels *aes, struct keys *keys, size_t i, const struct slc_seal_job *job)
@@ -87,9 +92,10 @@ void slc_seal(struct slc_seal_job *jobs, size_t n)
     for (size_t at = 0; at < n; at += GROUP) {
         size_t group = n - at < GROUP ? n - at : GROUP;
         derive_keys(aes, &keys, jobs + at, group);
+        make_tags(aes, &keys, jobs + at, group);
         for (size_t i = 0; i < group; i++) {
             struct slc_seal_job *job = &jobs[at + i];
-            make_tag(aes, &keys, i, job, (uint8_t(*)[BLOCK])job->tag);
+            memcpy(job->tag, keys.tag[i], BLOCK);
             crypt(aes, &keys, i, job);
             job->status = SLC_OK;
         }
@@ -103,16 +109,17 @@ enum slc_status slc_unseal(struct slc_seal_job *jobs, size_t n)
     const struct slc_aes_kernels *aes = slc_aes_kernels();
     enum slc_status all = SLC_OK;
     struct keys keys;
-    uint8_t tag[1][BLOCK];
     for (size_t at = 0; at < n; at += GROUP) {
         size_t group = n - at < GROUP ? n - at : GROUP;
         derive_keys(aes, &keys, jobs + at, group);
         for (size_t i = 0; i < group; i++) {
+            crypt(aes, &keys, i, &jobs[at + i]);
+        }
+        make_tags(aes, &keys, jobs + at, group);
+        for (size_t i = 0; i < group; i++) {
             struct slc_seal_job *job = &jobs[at + i];
-            crypt(aes, &keys, i, job);
-            make_tag(aes, &keys, i, job, tag);
             job->status = SLC_OK;
-            bool right = slc_equal(tag, job->tag, BLOCK);
+            bool right = slc_equal(keys.tag[i], job->tag, BLOCK);
             slc_declassify(&right, sizeof right);
             if (!right) {
                 slc_wipe(job->data, job->len);
@@ -123,6 +130,5 @@ enum slc_status slc_unseal(struct slc_seal_job *jobs, size_t n)
     }
     slc_wipe(&keys, sizeof keys);
     slc_burn_stack();
-    slc_wipe(tag, sizeof tag); /* of a rejected message it would be a forgery */
     return all;
 }

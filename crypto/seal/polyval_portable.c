@@ -70,22 +70,24 @@ static u128 load(const uint8_t *p)
     return (u128)half[1] << 64 | half[0];
 }
 
-void slc_polyval_portable(uint8_t sum[16], const uint8_t key[16], const uint8_t *data, size_t len)
+void slc_polyval_portable(uint8_t sum[BLOCK], const uint8_t key[BLOCK], const uint8_t *data, size_t len,
+                          const uint8_t last[BLOCK])
 {
     u128 h = load(key);
-    u128 s = load(sum);
-    uint8_t last[BLOCK] = {0};
+    u128 s = 0;
+    uint8_t rest[BLOCK] = {0};
     for (; len >= BLOCK; data += BLOCK, len -= BLOCK) {
         s = dot(s ^ load(data), h);
     }
     if (len > 0) {
-        memcpy(last, data, len);
-        s = dot(s ^ load(last), h);
+        memcpy(rest, data, len);
+        s = dot(s ^ load(rest), h);
     }
+    s = dot(s ^ load(last), h);
     for (unsigned i = 0; i < BLOCK; i++) {
         sum[i] = (uint8_t)(s >> (8 * i));
     }
     slc_wipe(&h, sizeof h);
     slc_wipe(&s, sizeof s);
-    slc_wipe(last, sizeof last);
+    slc_wipe(rest, sizeof rest);
 }
