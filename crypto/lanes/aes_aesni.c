@@ -145,11 +145,11 @@ static void encrypt256(const struct slc_aes256 *schedule, uint8_t (*block)[STATE
     slc_wipe(b, sizeof b);
 }
 
-static void ctr256(const struct slc_aes256 *schedule, const uint8_t counter[STATE], uint8_t *data, size_t len)
+static void ctr256(const struct slc_aes256 *schedule, const uint8_t tag[STATE], uint8_t *data, size_t len)
 {
     const __m128i *round = (const __m128i *)schedule->round;
     __m128i b[BLOCKS];
-    __m128i next = _mm_loadu_si128((const __m128i *)counter);
+    __m128i next = _mm_or_si128(_mm_loadu_si128((const __m128i *)tag), _mm_set_epi64x(INT64_MIN, 0));
     const __m128i one = _mm_set_epi32(0, 0, 0, 1);
     for (size_t at = 0; at < len; at += sizeof b) {
         for (unsigned j = 0; j < BLOCKS; j++) {

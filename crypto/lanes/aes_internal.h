@@ -24,8 +24,11 @@ struct slc_aes_kernels {
     /* Encrypts `n` <= 8 blocks in place. */
     void (*encrypt256)(const struct slc_aes256 *schedule, uint8_t (*block)[SLC_AES_BLOCK], size_t n);
 
-    /* XORs keystream into `len` bytes; the counter is the first 4 bytes, little-endian, and wraps (RFC 8452, 4). */
-    void (*ctr256)(const struct slc_aes256 *schedule, const uint8_t counter[SLC_AES_BLOCK], uint8_t *data, size_t len);
+    /*
+     * XORs keystream into `len` bytes (RFC 8452, 4): the first counter is the tag with its last bit set, and the
+     * counter proper its first 4 bytes, little-endian, which wrap.
+     */
+    void (*ctr256)(const struct slc_aes256 *schedule, const uint8_t tag[SLC_AES_BLOCK], uint8_t *data, size_t len);
 
     /*
      * RFC 8452's POLYVAL of `len` bytes, zero-padded to whole blocks, and the block `last`. The time depends on `len`

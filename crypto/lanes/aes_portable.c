@@ -273,16 +273,17 @@ static void encrypt256(const struct slc_aes256 *schedule, uint8_t (*block)[STATE
     slc_wipe(q, sizeof q);
 }
 
-static void ctr256(const struct slc_aes256 *schedule, const uint8_t counter[STATE], uint8_t *data, size_t len)
+static void ctr256(const struct slc_aes256 *schedule, const uint8_t tag[STATE], uint8_t *data, size_t len)
 {
     struct sliced_key sliced;
     plane q[BLOCKS];
-    uint32_t next = counter[0] | (uint32_t)counter[1] << 8 | (uint32_t)counter[2] << 16 | (uint32_t)counter[3] << 24;
+    uint32_t next = tag[0] | (uint32_t)tag[1] << 8 | (uint32_t)tag[2] << 16 | (uint32_t)tag[3] << 24;
     slice_key(&sliced, schedule->round, SLC_AES256_ROUNDS);
     for (size_t at = 0; at < len; at += sizeof q) {
         for (unsigned j = 0; j < BLOCKS; j++, next++) {
             uint8_t block[STATE];
-            memcpy(block, counter, STATE);
+            memcpy(block, tag, STATE);
+            block[STATE - 1] |= 0x80;
             for (unsigned b = 0; b < 4; b++) {
                 block[b] = (uint8_t)(next >> (8 * b));
             }

@@ -6,9 +6,10 @@
 #include <immintrin.h>
 #include <string.h>
 
-/* AES with VAES: four blocks in a vector, six vectors in flight (a header's keystream is 23 blocks). */
+/* AES with VAES: four blocks in a vector; six vectors in flight (a header's keystream is 23 blocks), eight of a frame.
+ */
 
-enum { VECTORS = 6, STATE = SLC_AES_BLOCK, VECTOR = 64, KEYS = 4, STRIDE = VECTORS * VECTOR };
+enum { VECTORS = 6, FRAME_VECTORS = 8, STATE = SLC_AES_BLOCK, VECTOR = 64, KEYS = 4, STRIDE = VECTORS * VECTOR };
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -85,20 +86,20 @@ INLINE __m512i round_key(const uint8_t *round, size_t stride, unsigned r)
     return _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(round + r * stride)));
 }
 
-INLINE void encrypt(__m512i b[VECTORS], const uint8_t *round, size_t stride, unsigned rounds)
+INLINE void encrypt(__m512i *b, unsigned vectors, const uint8_t *round, size_t stride, unsigned rounds)
 {
     __m512i key = round_key(round, stride, 0);
-    for (unsigned j = 0; j < VECTORS; j++) {
+    for (unsigned j = 0; j < vectors; j++) {
         b[j] = _mm512_xor_si512(b[j], key);
     }
     for (unsigned r = 1; r < rounds; r++) {
         key = round_key(round, stride, r);
-        for (unsigned j = 0; j < VECTORS; j++) {
+        for (unsigned j = 0; j < vectors; j++) {
             b[j] = _mm512_aesenc_epi128(b[j], key);
         }
     }
     key = round_key(round, stride, rounds);
-    for (unsigned j = 0; j < VECTORS; j++) {
+    for (unsigned j = 0; j < vectors; j++) {
         b[j] = _mm512_aesenclast_epi128(b[j], key);
     }
 }
@@ -108,10 +109,10 @@ INLINE void xor_vector(uint8_t *data, __m512i stream)
     _mm512_storeu_si512(data, _mm512_xor_si512(_mm512_loadu_si512(data), stream));
 }
 
-INLINE void xor_stream(uint8_t *data, const __m512i b[VECTORS], size_t len)
+INLINE void xor_stream(uint8_t *data, const __m512i *b, unsigned vectors, size_t len)
 {
-    if (len >= STRIDE) {
-        for (unsigned j = 0; j < VECTORS; j++) {
+    if (len >= (size_t)vectors * VECTOR) {
+        for (unsigned j = 0; j < vectors; j++) {
             xor_vector(data + VECTOR * j, b[j]);
         }
         return;
@@ -142,8 +143,8 @@ INLINE void ctr128_one(uint8_t *data, size_t len, const uint8_t *round, const ui
             b[j] = _mm512_shuffle_epi8(next, swap_high);
             next = _mm512_add_epi64(next, step);
         }
-        encrypt(b, round, KEYS * STATE, SLC_AES128_ROUNDS);
-        xor_stream(data + at, b, len - at);
+        encrypt(b, VECTORS, round, KEYS * STATE, SLC_AES128_ROUNDS);
+        xor_stream(data + at, b, VECTORS, len - at);
     }
 }
 
@@ -186,19 +187,20 @@ static void encrypt256(const struct slc_aes256 *schedule, uint8_t (*block)[STATE
     _mm512_mask_storeu_epi8(block + 4, high, b[1]);
 }
 
-static void ctr256(const struct slc_aes256 *schedule, const uint8_t counter[STATE], uint8_t *data, size_t len)
+static void ctr256(const struct slc_aes256 *schedule, const uint8_t tag[STATE], uint8_t *data, size_t len)
 {
     const __m512i first = _mm512_set_epi32(0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0);
     const __m512i step = _mm512_set_epi32(0, 0, 0, 4, 0, 0, 0, 4, 0, 0, 0, 4, 0, 0, 0, 4);
-    __m512i next = _mm512_add_epi32(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)counter)), first);
-    for (size_t at = 0; at < len; at += STRIDE) {
-        __m512i b[VECTORS];
-        for (unsigned j = 0; j < VECTORS; j++) {
+    __m128i counter = _mm_or_si128(_mm_loadu_si128((const __m128i *)tag), _mm_set_epi64x(INT64_MIN, 0));
+    __m512i next = _mm512_add_epi32(_mm512_broadcast_i32x4(counter), first);
+    for (size_t at = 0; at < len; at += FRAME_VECTORS * VECTOR) {
+        __m512i b[FRAME_VECTORS];
+        for (unsigned j = 0; j < FRAME_VECTORS; j++) {
             b[j] = next;
             next = _mm512_add_epi32(next, step);
         }
-        encrypt(b, schedule->round[0], STATE, SLC_AES256_ROUNDS);
-        xor_stream(data + at, b, len - at);
+        encrypt(b, FRAME_VECTORS, schedule->round[0], STATE, SLC_AES256_ROUNDS);
+        xor_stream(data + at, b, FRAME_VECTORS, len - at);
     }
 }
 

@@ -17,7 +17,6 @@ struct keys {
     uint8_t auth[GROUP][16];
     uint8_t enc[GROUP][32];
     uint8_t tag[GROUP][1][BLOCK]; /* of a rejected message it would be a forgery */
-    uint8_t counter[BLOCK];       /* of the job at hand */
 };
 
 /* Schedules of the jobs' own keys; schedule_of[i] is job i's. Jobs of one session in a row share theirs. */
@@ -78,13 +77,6 @@ static void make_tags(const struct slc_aes_kernels *aes, struct keys *keys, cons
     }
 }
 
-static void crypt(const struct slc_aes_kernels *aes, struct keys *keys, size_t i, const struct slc_seal_job *job)
-{
-    memcpy(keys->counter, job->tag, BLOCK);
-    keys->counter[BLOCK - 1] |= 0x80;
-    aes->ctr256(&keys->message[i], keys->counter, job->data, job->len);
-}
-
 void slc_seal(struct slc_seal_job *jobs, size_t n)
 {
     const struct slc_aes_kernels *aes = slc_aes_kernels();
@@ -96,7 +88,7 @@ void slc_seal(struct slc_seal_job *jobs, size_t n)
         for (size_t i = 0; i < group; i++) {
             struct slc_seal_job *job = &jobs[at + i];
             memcpy(job->tag, keys.tag[i], BLOCK);
-            crypt(aes, &keys, i, job);
+            aes->ctr256(&keys.message[i], keys.tag[i][0], job->data, job->len);
             job->status = SLC_OK;
         }
     }
@@ -113,7 +105,7 @@ enum slc_status slc_unseal(struct slc_seal_job *jobs, size_t n)
         size_t group = n - at < GROUP ? n - at : GROUP;
         derive_keys(aes, &keys, jobs + at, group);
         for (size_t i = 0; i < group; i++) {
-            crypt(aes, &keys, i, &jobs[at + i]);
+            aes->ctr256(&keys.message[i], jobs[at + i].tag, jobs[at + i].data, jobs[at + i].len);
         }
         make_tags(aes, &keys, jobs + at, group);
         for (size_t i = 0; i < group; i++) {
