@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/common/signals.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -16,7 +17,10 @@ static void handle(int signal)
     if (stop) _exit(130);
     stop = 1;
     interrupted = signal == SIGINT;
+    /* The wake is a system call, and whoever was interrupted may be about to read its own error. */
+    int error = errno;
     if (wake_program != NULL) wake_program(wake_self);
+    errno = error;
 }
 
 void slc_signals_catch(void (*wake)(void *self), void *self)
