@@ -10,18 +10,20 @@
 
 /*
  * From plans to frames on the wire, for many clients at once, stage by stage over the whole batch
- * (docs/protocol/2-messages.md, section 10): acks; keys of the message layer; fragments and cover; Sphinx packets,
- * straight into the frames' slots; seal; WebSocket.
+ * (docs/protocol/2-messages.md, section 10): contents of acks; keys of the message layer; fragments and cover; Sphinx
+ * packets, straight into the frames' slots, with the acks' inside them; seal; WebSocket.
  *
  *   slot + SLC_SLOT_HEAD - 49 at most: WebSocket header, frame head, mix packet head | packet | tag
  */
 
 enum {
-    ACK_AT = SLC_SURB_ACK_ADDRESS_BYTES, /* in a plaintext */
+    PAYLOAD_ZEROS = SLC_PAYLOAD_OVERHEAD - 1, /* before a plaintext; the marker is behind it */
+    ACK_AT = SLC_SURB_ACK_ADDRESS_BYTES,      /* in a plaintext */
     KEY_AT = SLC_SURB_ACK_BYTES,
     FRAGMENT_AT = SLC_PAYLOAD_HEAD_BYTES,
     ROUTE_RANDOM = 100,
     MIX_HEAD_MAX = 21,
+    SPHINX_JOB_BYTES = 1024, /* of the scratch; touched for one */
 };
 _Static_assert(ROUTE_RANDOM == 32 + 248 - 60 * (SLC_ROUTE_HOPS - 1), "slc_route_random_bytes(4)");
 _Static_assert(SLC_WS_HEAD_MAX + SLC_FRAME_HEAD_BYTES + MIX_HEAD_MAX <= SLC_SLOT_HEAD, "heads grow to the front");
@@ -45,7 +47,7 @@ struct builder {
     void *curve;
     uint8_t *plaintexts;
     struct work *work;
-    struct slc_packet_job *packets;
+    struct slc_packet_job *packets; /* data packets end where acks begin, at `batch` */
     struct slc_surb_use *replies;
     struct slc_curve_job *multiplications;
     struct slc_ladder_job *ladders;
@@ -74,20 +76,20 @@ enum slc_status slc_builder_new(struct slc_clients *c)
     b->curve = array(1, slc_curve_scratch_bytes(2 * n));
     b->plaintexts = array(n, b->plaintext_bytes);
     b->work = array(n, sizeof *b->work);
-    b->packets = array(n, sizeof *b->packets);
+    b->packets = array(2 * n, sizeof *b->packets);
     b->replies = array(n, sizeof *b->replies);
     b->multiplications = array(2 * n, sizeof *b->multiplications);
     b->ladders = array(n, sizeof *b->ladders);
     b->frames = array(n, sizeof *b->frames);
     b->outs = array(n, sizeof *b->outs);
     b->ins = array(n, sizeof *b->ins);
-    b->plan_of = array(n, sizeof *b->plan_of);
+    b->plan_of = array(2 * n, sizeof *b->plan_of);
     b->first_hops = array(n, sizeof *b->first_hops);
     b->status = array(n, sizeof *b->status);
     bool whole = b->curve != NULL && b->plaintexts != NULL && b->work != NULL && b->packets != NULL &&
                  b->replies != NULL && b->multiplications != NULL && b->ladders != NULL && b->frames != NULL &&
                  b->outs != NULL && b->ins != NULL && b->plan_of != NULL && b->first_hops != NULL && b->status != NULL;
-    return whole ? slc_sphinx_scratch_new(&b->sphinx, n) : SLC_NO_MEMORY;
+    return whole ? slc_sphinx_scratch_new(&b->sphinx, 2 * n) : SLC_NO_MEMORY;
 }
 
 void slc_builder_free(struct builder *b)
@@ -112,10 +114,10 @@ void slc_builder_free(struct builder *b)
 
 size_t slc_builder_memory(const struct builder *b)
 {
-    size_t each = b->plaintext_bytes + sizeof *b->work + sizeof *b->packets + sizeof *b->replies +
+    size_t each = b->plaintext_bytes + sizeof *b->work + 2 * sizeof *b->packets + sizeof *b->replies +
                   2 * sizeof *b->multiplications + sizeof *b->ladders + sizeof *b->frames + sizeof *b->outs +
-                  sizeof *b->ins + sizeof *b->plan_of + sizeof *b->first_hops + sizeof *b->status;
-    return sizeof *b + b->batch * (each + 1024) + slc_curve_scratch_bytes(2 * b->batch);
+                  sizeof *b->ins + 2 * sizeof *b->plan_of + sizeof *b->first_hops + sizeof *b->status;
+    return sizeof *b + b->batch * (each + 2 * SPHINX_JOB_BYTES) + slc_curve_scratch_bytes(2 * b->batch);
 }
 
 struct slc_sphinx_scratch *slc_builder_scratch(struct builder *b)
@@ -159,7 +161,19 @@ static uint8_t *plaintext_of(const struct builder *b, size_t i)
     return b->plaintexts + i * b->plaintext_bytes;
 }
 
-static void build_acks(struct slc_clients *c, struct builder *b, size_t n)
+/*
+ * Where the ack of plan i is built: in the payload of the data packet around it (crypto/sphinx/sphinx.h); a reply's
+ * packet comes later, from its plaintext.
+ */
+static uint8_t *ack_of(const struct builder *b, const struct plan *plan, size_t i)
+{
+    uint8_t *plaintext =
+        plan->kind == PLAN_REPLY ? plaintext_of(b, i) : plan->slot + SLC_SLOT_HEAD + SLC_HEADER_BYTES + PAYLOAD_ZEROS;
+    return plaintext + ACK_AT;
+}
+
+/* Jobs for the acks; returns how many. */
+static size_t plan_acks(struct slc_clients *c, struct builder *b, size_t n)
 {
     size_t jobs = 0;
     for (size_t i = 0; i < n; i++) {
@@ -173,7 +187,7 @@ static void build_acks(struct slc_clients *c, struct builder *b, size_t n)
             id = (struct slc_fragment_id){e->set, e->position};
         }
         if (b->status[i] != SLC_OK) continue;
-        struct slc_packet_job *job = &b->packets[jobs];
+        struct slc_packet_job *job = &b->packets[b->batch + jobs];
         struct slc_address first_hop;
         plan->delays = 0;
         b->status[i] = draw_route(c, &job->route, k->own, k->keys->identity.public_key, c->traffic->ack_hop_delay,
@@ -186,13 +200,10 @@ static void build_acks(struct slc_clients *c, struct builder *b, size_t n)
         slc_ack_write(b->work[i].ack, k->keys->ack_key, iv, id);
         job->plaintext = slc_bytes(b->work[i].ack, SLC_ACK_CONTENT_BYTES);
         job->payload_bytes = SLC_ACK_PACKET_BYTES - SLC_HEADER_BYTES;
-        job->out = plaintext_of(b, i) + ACK_AT;
-        b->plan_of[jobs++] = (uint32_t)i;
+        job->out = ack_of(b, plan, i);
+        b->plan_of[b->batch + jobs++] = (uint32_t)i;
     }
-    if (slc_packets_build(b->sphinx, b->packets, jobs) == SLC_OK) return;
-    for (size_t j = 0; j < jobs; j++) {
-        if (b->packets[j].status != SLC_OK) b->status[b->plan_of[j]] = b->packets[j].status;
-    }
+    return jobs;
 }
 
 static const uint8_t *encryption_key_of(struct slc_clients *c, const struct plan *plan)
@@ -264,26 +275,27 @@ static void write_contents(struct slc_clients *c, struct builder *b, size_t n)
     slc_aes128_ctr(b->outs, c->fragment_bytes, b->ins, NULL, jobs);
 }
 
-static void build_packets(struct slc_clients *c, struct builder *b, size_t n)
+/* Data packets of all but replies, and all acks, in one batch: hops of both share lanes. */
+static void build_packets(struct slc_clients *c, struct builder *b, size_t n, size_t acks)
 {
-    size_t jobs = 0;
+    size_t first = b->batch;
     for (size_t i = 0; i < n; i++) {
         struct plan *plan = &c->plans[i];
         if (b->status[i] != SLC_OK || plan->kind == PLAN_REPLY) continue;
         const struct message *m = message_of(c, plan);
         const uint8_t *destination =
             m == NULL ? c->clients[plan->client].keys->identity.public_key : m->recipient.identity;
-        struct slc_packet_job *job = &b->packets[jobs];
+        struct slc_packet_job *job = &b->packets[first - 1];
         b->status[i] = draw_route(c, &job->route, plan->egress, destination, c->traffic->hop_delay,
                                   b->work[i].data_random, &b->first_hops[i], &plan->delays);
         if (b->status[i] != SLC_OK) continue;
         job->plaintext = slc_bytes(plaintext_of(b, i), b->plaintext_bytes);
         job->payload_bytes = c->packet_bytes - SLC_HEADER_BYTES;
         job->out = plan->slot + SLC_SLOT_HEAD;
-        b->plan_of[jobs++] = (uint32_t)i;
+        b->plan_of[--first] = (uint32_t)i;
     }
-    if (slc_packets_build(b->sphinx, b->packets, jobs) == SLC_OK) return;
-    for (size_t j = 0; j < jobs; j++) {
+    if (slc_packets_build(b->sphinx, b->packets + first, b->batch - first + acks) == SLC_OK) return;
+    for (size_t j = first; j < b->batch + acks; j++) {
         if (b->packets[j].status != SLC_OK) b->status[b->plan_of[j]] = b->packets[j].status;
     }
 }
@@ -389,10 +401,10 @@ void slc_build(struct slc_clients *c)
     for (size_t i = 0; i < n; i++) {
         b->status[i] = SLC_OK;
     }
-    build_acks(c, b, n);
+    size_t acks = plan_acks(c, b, n);
     agree_on_keys(c, b, n);
     write_contents(c, b, n);
-    build_packets(c, b, n);
+    build_packets(c, b, n, acks);
     build_replies(c, b, n);
     seal(c, b, n);
     send_frames(c, b, n);
