@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/curve/curve.h"
 
-#include "crypto/base/secret.h"
+/* Products and quotients of a few hundred bytes: nothing below is wiped on its own. */
+#define SLC_BURN_BYTES 1024
+#include "crypto/base/burn.h"
 
 /* Arithmetic modulo the order l = 2^252 + 27742317777372353535851937790883648493 of the base point. */
 
@@ -41,10 +43,10 @@ static void multiply_add(uint64_t *out, size_t out_words, const uint64_t *a, siz
     }
 }
 
-/* Subtracts l once if that leaves no borrow; `less` is room for the difference. */
-static void subtract_order(uint64_t r[WORDS + 1], uint64_t less[WORDS + 1])
+/* Subtracts l once if that leaves no borrow. */
+static void subtract_order(uint64_t r[WORDS + 1])
 {
-    uint64_t borrow = 0;
+    uint64_t less[WORDS + 1], borrow = 0;
     for (size_t k = 0; k <= WORDS; k++) {
         wide_word x = (wide_word)r[k] - order[k] - borrow;
         less[k] = (uint64_t)x;
@@ -60,26 +62,22 @@ static void subtract_order(uint64_t r[WORDS + 1], uint64_t less[WORDS + 1])
 /* Handbook of Applied Cryptography, algorithm 14.42, with b = 2^64 and k = 4: the quotient is short by at most 2. */
 static void reduce(uint64_t out[WORDS], const uint64_t x[PRODUCT_WORDS])
 {
-    struct {
-        uint64_t quotient[2 * (WORDS + 1)], multiple[WORDS + 1], r[WORDS + 1], less[WORDS + 1];
-    } s = {.quotient = {0}};
-    uint64_t borrow = 0;
-    multiply_add(s.quotient, 2 * (WORDS + 1), x + WORDS - 1, WORDS + 1, reciprocal, WORDS + 1);
-    multiply_add(s.multiple, WORDS + 1, s.quotient + WORDS + 1, WORDS + 1, order, WORDS);
+    uint64_t quotient[2 * (WORDS + 1)] = {0}, multiple[WORDS + 1] = {0}, r[WORDS + 1], borrow = 0;
+    multiply_add(quotient, 2 * (WORDS + 1), x + WORDS - 1, WORDS + 1, reciprocal, WORDS + 1);
+    multiply_add(multiple, WORDS + 1, quotient + WORDS + 1, WORDS + 1, order, WORDS);
     for (size_t k = 0; k <= WORDS; k++) {
-        wide_word difference = (wide_word)x[k] - s.multiple[k] - borrow;
-        s.r[k] = (uint64_t)difference;
+        wide_word difference = (wide_word)x[k] - multiple[k] - borrow;
+        r[k] = (uint64_t)difference;
         borrow = (uint64_t)(difference >> 64) & 1;
     }
-    subtract_order(s.r, s.less);
-    subtract_order(s.r, s.less);
+    subtract_order(r);
+    subtract_order(r);
     for (size_t k = 0; k < WORDS; k++) {
-        out[k] = s.r[k];
+        out[k] = r[k];
     }
-    slc_wipe(&s, sizeof s);
 }
 
-void slc_scalar_start(struct slc_scalar *scalar, const uint8_t secret[SLC_KEY_BYTES])
+SLC_IN_FRAME void start_in_frame(struct slc_scalar *scalar, const uint8_t secret[SLC_KEY_BYTES])
 {
     uint64_t c[WORDS], eighth[PRODUCT_WORDS] = {0};
     clamped_words(c, secret);
@@ -87,16 +85,24 @@ void slc_scalar_start(struct slc_scalar *scalar, const uint8_t secret[SLC_KEY_BY
         eighth[k] = c[k] >> 3 | (k + 1 < WORDS ? c[k + 1] << 61 : 0);
     }
     reduce(scalar->word, eighth);
-    slc_wipe(c, sizeof c);
-    slc_wipe(eighth, sizeof eighth);
 }
 
-void slc_scalar_multiply(struct slc_scalar *scalar, const uint8_t secret[SLC_KEY_BYTES])
+SLC_IN_FRAME void multiply_in_frame(struct slc_scalar *scalar, const uint8_t secret[SLC_KEY_BYTES])
 {
     uint64_t c[WORDS], product[PRODUCT_WORDS] = {0};
     clamped_words(c, secret);
     multiply_add(product, PRODUCT_WORDS, scalar->word, WORDS, c, WORDS);
     reduce(scalar->word, product);
-    slc_wipe(c, sizeof c);
-    slc_wipe(product, sizeof product);
+}
+
+void slc_scalar_start(struct slc_scalar *scalar, const uint8_t secret[SLC_KEY_BYTES])
+{
+    start_in_frame(scalar, secret);
+    slc_burn_stack();
+}
+
+void slc_scalar_multiply(struct slc_scalar *scalar, const uint8_t secret[SLC_KEY_BYTES])
+{
+    multiply_in_frame(scalar, secret);
+    slc_burn_stack();
 }
