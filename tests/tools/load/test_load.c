@@ -4,6 +4,7 @@
 #include "tools/subcommands.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -165,7 +166,9 @@ static int alarm_signal;
 static void on_alarm(int number)
 {
     (void)number;
+    int error = errno;
     (void)kill(alarm_target, alarm_signal);
+    errno = error;
 }
 
 static void signal_after(pid_t target, int signal, suseconds_t ms)
