@@ -37,7 +37,7 @@ test_preset() {
 if [ $quick = yes ]; then
   make_preset dev
   say "testing dev"
-  exec ctest --test-dir build/dev -j2 --output-on-failure -LE slow
+  exec ctest --test-dir build/dev -j2 --output-on-failure -LE 'slow|long'
 fi
 
 # The published peers take longest, so they are built first, beside nothing else.
@@ -49,9 +49,9 @@ sh tests/peers/build.sh >$log/build-peers.txt 2>&1 || {
 }
 
 make_preset clang
-test_preset clang -LE slow
+test_preset clang -LE 'slow|long|check'
 make_preset minimal
-test_preset minimal -LE slow
+test_preset minimal -LE 'slow|long|check'
 make_preset asan
 test_preset asan -LE 'slow|check'
 make_preset tsan
