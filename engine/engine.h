@@ -59,7 +59,7 @@ struct slc_send {
     size_t len;
     uint8_t *data; /* result of prepare: write `len` bytes here */
 };
-/* Gives `send->data`. SLC_AGAIN: no buffer now; SLC_NO_MEMORY. The message may be given up by slc_engine_abandon(). */
+/* Gives `send->data`. SLC_BAD_ARGUMENT (no such client), SLC_NO_MEMORY. May be given up by slc_engine_abandon(). */
 SLC_MUST_CHECK enum slc_status slc_engine_prepare(struct slc_engine *engine, struct slc_send *send);
 /* Hands it to its client. SLC_AGAIN: the worker's ring is full, submit again later. Failure to send is an event. */
 SLC_MUST_CHECK enum slc_status slc_engine_submit(struct slc_engine *engine, const struct slc_send *send);

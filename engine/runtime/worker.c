@@ -274,6 +274,11 @@ void *worker_main(void *argument)
         slc_parker_park(&w->parker, ticket, until);
         count(pressed ? &numbers->backpressured : &numbers->starved, slc_now() - now);
     }
+    /* What commands carry changes hands when they are taken, so none is left behind. */
+    struct slc_note notes[64];
+    for (size_t n; (n = slc_ring_pop_spsc(&w->command, notes, 64)) > 0;) {
+        if (w->role.command != NULL) w->role.command(w->role.self, notes, n, slc_now());
+    }
     if (w->role.stop != NULL) w->role.stop(w->role.self, slc_now());
     wake_others(w);
     return NULL;
