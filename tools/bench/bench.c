@@ -5,6 +5,7 @@
 
 #include "crypto/base/cpu.h"
 #include "crypto/base/time.h"
+#include "tools/bench/plot.h"
 #include "tools/common/file.h"
 #include "tools/common/options.h"
 #include "tools/subcommands.h"
@@ -40,6 +41,7 @@ static void print_benches(void)
     for (size_t i = 0; i < sizeof benches / sizeof *benches; i++) {
         (void)fprintf(stderr, "  %-10s %s\n", benches[i].name, benches[i].help);
     }
+    (void)fprintf(stderr, "  %-10s %s\n", "plot", "a page of plots from what --json wrote");
     (void)fprintf(stderr, "\nsluice bench --help tells the options.\n");
 }
 
@@ -67,6 +69,11 @@ static int run(const struct bench *bench, const struct slc_bench_options *option
 
 int slc_bench_main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "plot") == 0) {
+        static char name[] = "bench plot";
+        argv[1] = name;
+        return slc_bench_plot(argc - 1, argv + 1);
+    }
     struct slc_bench_options o = {.hops = 4,
                                   .batch = 1024,
                                   .nodes = 80,
@@ -76,7 +83,8 @@ int slc_bench_main(int argc, char **argv)
                                   .duration = 5 * SLC_SECOND};
     const struct slc_option table[] = {
         {NULL, SLC_OPTION_FLAG, NULL, NULL,
-         "What is measured: packets, messages, open, surbs, receive, seal, steps, engine", 0, 0, NULL, NULL},
+         "What is measured: packets, messages, open, surbs, receive, seal, steps, engine (plot: draws it)", 0, 0, NULL,
+         NULL},
         {"size", SLC_OPTION_CHOICE, &o.size, "SIZE", "of data packets: regular, extended8, -16, -32 [regular]", 0, 0,
          sizes, NULL},
         {"hops", SLC_OPTION_NUMBER, &o.hops, "N", "of a route, the gateway's included [4]", 1, SLC_MAX_HOPS, NULL,

@@ -50,30 +50,51 @@ static enum slc_status finish(struct slc_report_file *file, FILE *out, bool writ
     const char *path = strcmp(file->path, "-") == 0 ? "standard output" : file->path;
     file->path = NULL;
     if (written) return SLC_OK;
-    return slc_fail(error, SLC_IO, "%s: the report could not be written: %s; the totals above are all there is", path,
-                    strerror(why));
+    return slc_fail(error, SLC_IO, "%s: the report could not be written: %s", path, strerror(why));
+}
+
+enum slc_status slc_report_write(struct slc_report_file *file, slc_page_fn *content, const void *what,
+                                 struct slc_error *error)
+{
+    if (file->path == NULL) return SLC_OK;
+    FILE *out = begin(file);
+    bool written = out != NULL && content(out, what);
+    return finish(file, out, written, error);
+}
+
+/* A run is not repeated for its report: the reader has the summary. */
+static enum slc_status write_report(struct slc_report_file *file, slc_page_fn *content, const struct slc_report *report,
+                                    struct slc_error *error)
+{
+    struct slc_error why = {0};
+    enum slc_status status = slc_report_write(file, content, report, &why);
+    return status == SLC_OK ? SLC_OK : slc_fail(error, status, "%s; the totals above are all there is", why.text);
+}
+
+static bool json_content(FILE *out, const void *report)
+{
+    char *json = slc_report_json(report, false);
+    if (json == NULL) errno = ENOMEM;
+    bool written = json != NULL && fputs(json, out) >= 0 && fputc('\n', out) != EOF;
+    free(json);
+    return written;
+}
+
+static bool html_content(FILE *out, const void *report)
+{
+    return slc_report_html(report, out);
 }
 
 enum slc_status slc_report_write_json(struct slc_report_file *file, const struct slc_report *report,
                                       struct slc_error *error)
 {
-    if (file->path == NULL) return SLC_OK;
-    FILE *out = begin(file);
-    char *json = out != NULL ? slc_report_json(report, false) : NULL;
-    if (out != NULL && json == NULL) errno = ENOMEM;
-    bool written = json != NULL && fputs(json, out) >= 0 && fputc('\n', out) != EOF;
-    enum slc_status status = finish(file, out, written, error);
-    free(json);
-    return status;
+    return write_report(file, json_content, report, error);
 }
 
 enum slc_status slc_report_write_html(struct slc_report_file *file, const struct slc_report *report,
                                       struct slc_error *error)
 {
-    if (file->path == NULL) return SLC_OK;
-    FILE *out = begin(file);
-    bool written = out != NULL && slc_report_html(report, out);
-    return finish(file, out, written, error);
+    return write_report(file, html_content, report, error);
 }
 
 void slc_report_abandon(struct slc_report_file *file)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/common/page.h"
 #include "tools/report/report.h"
 
 #include <cjson/cJSON.h>
@@ -289,26 +290,6 @@ static void add_all(struct json *j, const struct slc_report *r)
     add_distributions(j, r);
 }
 
-/* Inside a string both may be written as escapes, and outside strings JSON has neither. */
-static char *escape_for_html(char *json)
-{
-    size_t len = strlen(json), extra = 0;
-    for (size_t i = 0; i < len; i++) {
-        extra += json[i] == '<' || json[i] == '>' ? 5 : 0;
-    }
-    char *out = malloc(len + extra + 1), *at = out;
-    for (size_t i = 0; out != NULL && i <= len; i++) {
-        if (json[i] == '<' || json[i] == '>') {
-            memcpy(at, json[i] == '<' ? "\\u003c" : "\\u003e", 6);
-            at += 6;
-        } else {
-            *at++ = json[i];
-        }
-    }
-    free(json);
-    return out;
-}
-
 char *slc_report_json(const struct slc_report *report, bool for_html)
 {
     struct json j = {.root = cJSON_CreateObject(), .whole = true};
@@ -316,5 +297,5 @@ char *slc_report_json(const struct slc_report *report, bool for_html)
     add_all(&j, report);
     char *json = !j.whole ? NULL : for_html ? cJSON_PrintUnformatted(j.root) : cJSON_Print(j.root);
     cJSON_Delete(j.root);
-    return json != NULL && for_html ? escape_for_html(json) : json;
+    return json != NULL && for_html ? slc_page_json(json) : json;
 }

@@ -5,6 +5,7 @@
 #include "engine/client/client.h"
 #include "engine/runtime/histogram.h"
 #include "engine/runtime/runtime.h"
+#include "tools/common/page.h"
 
 #include <stdio.h>
 
@@ -153,6 +154,9 @@ struct slc_report_file {
     bool created;
 };
 SLC_MUST_CHECK enum slc_status slc_report_open(struct slc_report_file *file, const char *path, struct slc_error *error);
+/* Writes what `content` writes of `what`, and closes. SLC_IO names the path and the reason. */
+SLC_MUST_CHECK enum slc_status slc_report_write(struct slc_report_file *file, slc_page_fn *content, const void *what,
+                                                struct slc_error *error);
 /* Writes and closes. SLC_IO names the path and the reason, such as a full disk. */
 SLC_MUST_CHECK enum slc_status slc_report_write_json(struct slc_report_file *file, const struct slc_report *report,
                                                      struct slc_error *error);
