@@ -23,10 +23,10 @@ enum need { OPTIONAL, NEEDED };
 struct number {
     const char *name;
     enum need need;
-    double least; /* no more than MOST */
+    double least; /* the most is MOST */
 };
 
-/* Ticks of a century, and what a double still counts one by one. */
+/* What a double still counts one by one. */
 static const double MOST = 9007199254740992.0;
 
 static enum slc_status refuse(const struct place *p, const char *member, const char *why)
@@ -168,11 +168,11 @@ static enum slc_status copy_crypto(const struct place *p)
 {
     static const char *const texts[] = {"unit", "cpu", "size"};
     static const struct number numbers[] = {
-        {"batch", NEEDED, 1},       {"nodes", NEEDED, 1},
-        {"hops", NEEDED, 1},        {"samples", NEEDED, 1},
-        {"ticks_least", NEEDED, 0}, {"ns", NEEDED, 0},
-        {"workers", OPTIONAL, 1},   {"per_second_per_core", NEEDED, 0},
-        {"ticks_per_ns", NEEDED, 0},  {"workers_ratio", OPTIONAL, 0},
+        {"batch", NEEDED, 1},        {"nodes", NEEDED, 1},
+        {"hops", NEEDED, 1},         {"samples", NEEDED, 1},
+        {"ticks_least", NEEDED, 0},  {"ns", NEEDED, 0},
+        {"workers", OPTIONAL, 1},    {"per_second_per_core", NEEDED, 0},
+        {"ticks_per_ns", NEEDED, 0}, {"workers_ratio", OPTIONAL, 0},
     };
     enum slc_status status = copy_texts(p, texts, sizeof texts / sizeof *texts);
     if (status == SLC_OK) status = copy_numbers(p, numbers, sizeof numbers / sizeof *numbers);
