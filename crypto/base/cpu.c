@@ -20,6 +20,7 @@ static const char *const names[SLC_CPU_COUNT] = {
 
 enum { UNDECIDED = -1 };
 static atomic_int level_in_force = UNDECIDED;
+static atomic_int sha = UNDECIDED; /* then whether the SHA instructions are there and wanted */
 
 #ifdef SLC_CPU_X86
 /* Not every compiler's __builtin_cpu_supports() knows these two; the state of the registers is AVX-512's. */
@@ -27,6 +28,12 @@ static bool has_wide_aes(void)
 {
     unsigned a, b, c, d;
     return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (c & bit_VAES) != 0 && (c & bit_VPCLMULQDQ) != 0;
+}
+
+static bool has_sha(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & bit_SHA) != 0;
 }
 
 enum slc_cpu slc_cpu_best(void)
@@ -43,6 +50,11 @@ enum slc_cpu slc_cpu_best(void)
     return __builtin_cpu_supports("avx512ifma") && has_wide_aes() ? SLC_CPU_IFMA : SLC_CPU_AVX512F;
 }
 #else
+static bool has_sha(void)
+{
+    return false;
+}
+
 enum slc_cpu slc_cpu_best(void)
 {
     return SLC_CPU_PORTABLE;
@@ -118,4 +130,19 @@ enum slc_status slc_cpu_force_name(const char *name, struct slc_error *error)
     enum slc_cpu level;
     if (!find_level(name, &level)) return refuse(error, name);
     return slc_cpu_force(level, error);
+}
+
+bool slc_cpu_has_sha(void)
+{
+    int found = atomic_load_explicit(&sha, memory_order_relaxed);
+    if (found == UNDECIDED) {
+        found = has_sha();
+        atomic_store_explicit(&sha, found, memory_order_relaxed);
+    }
+    return found != 0 && slc_cpu() > SLC_CPU_PORTABLE;
+}
+
+void slc_cpu_use_sha(bool use)
+{
+    atomic_store(&sha, use && has_sha());
 }

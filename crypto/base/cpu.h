@@ -4,6 +4,8 @@
 
 #include "sluice/status.h"
 
+#include <stdbool.h>
+
 /* Defined where the AVX back ends are compiled in: guards every use of their functions. */
 #if defined(SLUICE_AVX) && defined(__x86_64__)
 #define SLC_CPU_X86 1
@@ -42,6 +44,15 @@ SLC_MUST_CHECK enum slc_status slc_cpu_force(enum slc_cpu level, struct slc_erro
 
 /* By name, as in SLUICE_CPU. */
 SLC_MUST_CHECK enum slc_status slc_cpu_force_name(const char *name, struct slc_error *error);
+
+/*
+ * Whether kernels may use the SHA instructions too: this CPU and this build have them, the level in force is above
+ * portable, and slc_cpu_use_sha(false) did not switch them off. Any thread.
+ */
+bool slc_cpu_has_sha(void);
+
+/* Switches the SHA instructions off and on again, for tests: CPUs of any level may lack them. Not while batches run. */
+void slc_cpu_use_sha(bool use);
 
 /* "portable", "avx2", "avx512f" or "ifma". */
 const char *slc_cpu_name(enum slc_cpu level);

@@ -10,9 +10,12 @@
 #include "crypto/lanes/sha256_kernel.h"
 
 const struct slc_lane_kernels LANE_KERNELS = {
-    .expand_secrets = expand_secrets,
-    .expand_payload_keys = expand_payload_keys,
-    .header_macs = header_macs,
+    .sha256 =
+        {
+            .expand_secrets = expand_secrets,
+            .expand_payload_keys = expand_payload_keys,
+            .header_macs = header_macs,
+        },
     .lioness_encrypt = lioness_encrypt,
     .lioness_decrypt = lioness_decrypt,
     .message_keys = message_keys,

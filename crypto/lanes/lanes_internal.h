@@ -10,11 +10,15 @@
  * the contracts of the public functions of the same names; `n` may be any number.
  */
 
-struct slc_lane_kernels {
+struct slc_sha256_kernels {
     void (*expand_secrets)(uint8_t *const *out, const uint8_t *const *secret, unsigned blocks, size_t n);
     void (*expand_payload_keys)(uint8_t *const *out, const uint8_t *const *seed, size_t n);
     void (*header_macs)(uint8_t *const *mac, const uint8_t *const *key, const uint8_t *const *message, size_t len,
                         size_t n);
+};
+
+struct slc_lane_kernels {
+    struct slc_sha256_kernels sha256;
     /* key[layer * n + i] is the key of block i in the layer that is applied as number `layer`. */
     void (*lioness_encrypt)(uint8_t *const *block, size_t len, const uint8_t *const *key, unsigned layers, size_t n);
     void (*lioness_decrypt)(uint8_t *const *block, size_t len, const uint8_t *const *key, unsigned layers, size_t n);
@@ -24,6 +28,7 @@ struct slc_lane_kernels {
 extern const struct slc_lane_kernels slc_lane_kernels_portable; /* 16-byte vectors, any CPU */
 extern const struct slc_lane_kernels slc_lane_kernels_avx2;
 extern const struct slc_lane_kernels slc_lane_kernels_avx512;
+extern const struct slc_sha256_kernels slc_sha256_kernels_shani; /* SHA instructions, two packets at once */
 
 /* SHA-256's round constants and initial state, BLAKE3's initial state (the same words). */
 extern const uint32_t slc_sha256_round[64];

@@ -91,6 +91,20 @@ static void forcing_what_cannot_run_fails_and_changes_nothing(void **state)
     assert_int_equal(slc_cpu(), SLC_CPU_PORTABLE);
 }
 
+static void sha_instructions_are_for_levels_above_portable_and_can_be_switched_off(void **state)
+{
+    (void)state;
+    assert_int_equal(slc_cpu_force(SLC_CPU_PORTABLE, NULL), SLC_OK);
+    assert_false(slc_cpu_has_sha());
+    assert_int_equal(slc_cpu_force(slc_cpu_best(), NULL), SLC_OK);
+    bool there = slc_cpu_has_sha();
+    slc_cpu_use_sha(false);
+    assert_false(slc_cpu_has_sha());
+    slc_cpu_use_sha(true);
+    assert_int_equal(slc_cpu_has_sha(), there);
+    assert_int_equal(slc_cpu_force(SLC_CPU_PORTABLE, NULL), SLC_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,6 +113,7 @@ int main(void)
         cmocka_unit_test(a_wish_that_cannot_run_is_an_error_that_names_the_levels_there_are),
         cmocka_unit_test(a_forced_level_overrides_the_environment),
         cmocka_unit_test(forcing_what_cannot_run_fails_and_changes_nothing),
+        cmocka_unit_test(sha_instructions_are_for_levels_above_portable_and_can_be_switched_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

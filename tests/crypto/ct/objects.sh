@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # objects.sh LIBRARY: what the object code of the vector kernels must not contain. 77 without objdump, or without kernels.
 #
-# In every kernel file (suffixes avx2, avx512, ifma, aesni, vaes):
+# In every kernel file (suffixes avx2, avx512, ifma, aesni, vaes, shani):
 #   - no gather or scatter: an address made of a vector, where the secrets are;
 #   - nothing that carries a mask, or bits picked from a vector, into a general register or the flags;
 #   - no division and no square root, whose time depends on the operands.
@@ -30,7 +30,7 @@ check() {
       GENERAL = "%([er]?[abcd]x|[er]?[sd]i|[er]?bp|r[0-9]+[dwb]?|[abcd]l|[sd]il|bpl)"
     }
     function bad(why) { print file ": " name ": " why ": " code; wrong++ }
-    / file format / { file = $1; sub(/:$/, "", file); kernel = file ~ /_(avx2|avx512|ifma|aesni|vaes)\.c\.o$/; files += kernel; next }
+    / file format / { file = $1; sub(/:$/, "", file); kernel = file ~ /_(avx2|avx512|ifma|aesni|vaes|shani)\.c\.o$/; files += kernel; next }
     !kernel { next }
     /^[0-9a-f]+ <.*>:$/ { name = $2; gsub(/[<>:]/, "", name); compute = name ~ COMPUTE; computing += compute; setter = ""; next }
     {

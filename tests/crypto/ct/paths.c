@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/crypto/ct/paths.h"
 
+#include "crypto/base/cpu.h"
 #include "crypto/base/random.h"
 #include "crypto/base/secret.h"
 #include "crypto/seal/gcm_siv.h"
@@ -155,6 +156,21 @@ static void macs(const uint8_t *secret)
     slc_header_macs(out, key, message, 300, wide);
 }
 
+/* What CPUs without SHA instructions do, and others with fuller batches. */
+static void expand_in_lanes(const uint8_t *secret)
+{
+    slc_cpu_use_sha(false);
+    expand(secret);
+    slc_cpu_use_sha(true);
+}
+
+static void macs_in_lanes(const uint8_t *secret)
+{
+    slc_cpu_use_sha(false);
+    macs(secret);
+    slc_cpu_use_sha(true);
+}
+
 static void lioness(const uint8_t *secret)
 {
     uint8_t *block[WIDE];
@@ -305,6 +321,8 @@ const struct slc_ct_path slc_ct_paths[] = {
     {"one ladder", one_ladder, true},
     {"expansions, payload keys, message keys", expand, false},
     {"header MACs", macs, false},
+    {"expansions without SHA instructions", expand_in_lanes, false},
+    {"header MACs without SHA instructions", macs_in_lanes, false},
     {"LIONESS", lioness, false},
     {"keystreams", keystreams, false},
     {"BLAKE3 key derivation", message_hashes, true},

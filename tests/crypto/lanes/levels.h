@@ -5,7 +5,10 @@
 #include "crypto/base/cpu.h"
 #include "tests/support/vectors.h"
 
-/* Runs a check on every level that this CPU and this build have, and puts the level back. */
+/*
+ * Runs a check on every level that this CPU and this build have, with and without the SHA instructions if it has them,
+ * and puts the level back.
+ */
 static inline void on_every_level(void (*check)(void))
 {
     enum slc_cpu before = slc_cpu();
@@ -13,6 +16,12 @@ static inline void on_every_level(void (*check)(void))
         assert_int_equal(slc_cpu_force((enum slc_cpu)level, NULL), SLC_OK);
         print_message("  %s\n", slc_cpu_name((enum slc_cpu)level));
         check();
+        if (slc_cpu_has_sha()) {
+            slc_cpu_use_sha(false);
+            print_message("  %s without SHA instructions\n", slc_cpu_name((enum slc_cpu)level));
+            check();
+            slc_cpu_use_sha(true);
+        }
     }
     assert_int_equal(slc_cpu_force(before, NULL), SLC_OK);
 }
