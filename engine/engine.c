@@ -171,6 +171,8 @@ enum slc_status slc_engine_submit(struct slc_engine *e, const struct slc_send *s
         .offset = (size_t)(send->data - (uint8_t *)parcel),
         .len = send->len,
         .intended = send->intended,
+        .lane = send->lane,
+        .retransmissions = send->retransmissions,
     };
     memcpy(parcel->outgoing.tag, send->tag, sizeof parcel->outgoing.tag);
     const struct command command = {.kind = COMMAND_SEND, .parcel = parcel};

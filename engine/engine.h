@@ -55,7 +55,9 @@ struct slc_send {
     uint32_t surbs;
     struct slc_recipient recipient;
     uint8_t tag[SLC_SENDER_TAG_BYTES];
-    slc_time intended; /* without pacing: when it shall leave */
+    slc_time intended;        /* without pacing: when it shall leave */
+    uint64_t lane;            /* connection it belongs to; 0: the general lane (chapter 4, section 2) */
+    uint32_t retransmissions; /* most repeats of a fragment; SLC_RETRANSMISSIONS_DEFAULT (0), _NONE, _UNLIMITED */
     size_t len;
     uint8_t *data; /* result of prepare: write `len` bytes here */
 };

@@ -48,6 +48,11 @@ enum slc_client_event_kind {
     SLC_CLIENT_ACKED,     /* `token`: every fragment is acked: it is at the recipient's gateway                    */
     SLC_CLIENT_EXPIRED,   /* `token`: given up: too many retransmissions, no route, no SURBs (`status` says which) */
     SLC_CLIENT_DELIVERED, /* a message came: `data`, and `tag` when it can be answered                             */
+    /* made by the engine (engine/engine.h) */
+    SLC_CLIENT_REMOVED,  /* last event of a client that was removed; its number may come back for another          */
+    SLC_CLIENT_LANE,     /* answer to slc_engine_lane_queue(): `len` fragments wait in lane `token`                */
+    SLC_CLIENT_TOPOLOGY, /* of no client: a refresh of the topology ended: `status`, `text`                        */
+    SLC_CLIENT_CLOSED,   /* of no client, the last event of all: slc_engine_close() is done                        */
 };
 
 struct slc_client_event {
@@ -104,11 +109,17 @@ struct slc_outgoing {
     uint8_t tag[SLC_SENDER_TAG_BYTES];
     uint32_t surbs; /* anonymous with so many SURBs when > 0 or `anonymous`                        */
     bool anonymous;
-    uint8_t *memory;   /* the buffer; given back by port.message_done()                               */
-    size_t offset;     /* where the data starts: >= slc_outgoing_head(reply, anonymous, surbs)        */
-    size_t len;        /* of the data                                                                 */
-    slc_time intended; /* no pacing: when it shall leave; otherwise ignored                           */
+    uint8_t *memory;          /* the buffer; given back by port.message_done()                               */
+    size_t offset;            /* where the data starts: >= slc_outgoing_head(reply, anonymous, surbs)        */
+    size_t len;               /* of the data                                                                 */
+    slc_time intended;        /* no pacing: when it shall leave; otherwise ignored                           */
+    uint64_t lane;            /* connection it belongs to (chapter 4, section 2.1); 0: the general lane      */
+    uint32_t retransmissions; /* most repeats of a fragment, then EXPIRED; or one of SLC_RETRANSMISSIONS_...   */
 };
+/* As the traffic and section 1.3 say; none at all; without limit. */
+#define SLC_RETRANSMISSIONS_DEFAULT   0U
+#define SLC_RETRANSMISSIONS_NONE      (UINT32_MAX - 1)
+#define SLC_RETRANSMISSIONS_UNLIMITED UINT32_MAX
 size_t slc_outgoing_head(bool reply, bool anonymous, uint32_t surbs);
 /*
  * Takes the message; it is built and sent in later runs. On an error (SLC_FULL: too many pending fragments,

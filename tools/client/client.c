@@ -233,6 +233,8 @@ static void on_event(struct program *p, const struct slc_engine_event *event)
     case SLC_CLIENT_DELIVERED:
         on_delivered(p, event);
         break;
+    default:
+        break;
     }
 }
 

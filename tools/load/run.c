@@ -189,6 +189,8 @@ static void take_event(struct slc_load *l, const struct slc_engine_event *event)
     case SLC_CLIENT_DELIVERED:
         take_delivered(l, event);
         break;
+    default:
+        break;
     }
     slc_engine_release(l->engine, event);
 }
