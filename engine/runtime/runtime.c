@@ -376,6 +376,11 @@ void slc_runtime_wake(struct slc_runtime *r)
     slc_parker_wake(&r->control);
 }
 
+void slc_runtime_poke(struct slc_runtime *r, unsigned worker)
+{
+    slc_parker_wake(&r->worker[worker]->parker);
+}
+
 const char *slc_runtime_backend(const struct slc_runtime *r)
 {
     return slc_loop_name(r->network[0]->loop);

@@ -138,6 +138,8 @@ size_t slc_runtime_events(struct slc_runtime *runtime, unsigned worker, struct s
 void slc_runtime_wait(struct slc_runtime *runtime, slc_time timeout);
 /* Wakes slc_runtime_wait(); any thread, and signal handlers. */
 void slc_runtime_wake(struct slc_runtime *runtime);
+/* Wakes `worker`: its run() is called soon, even if nothing came for it. Any thread. */
+void slc_runtime_poke(struct slc_runtime *runtime, unsigned worker);
 /* "io_uring (...)" or "poll ..." */
 const char *slc_runtime_backend(const struct slc_runtime *runtime);
 
