@@ -262,6 +262,11 @@ size_t slc_engine_threads(const struct slc_engine *e, struct slc_thread_report *
     return slc_runtime_report(e->runtime, rows, cap);
 }
 
+void slc_engine_lateness(const struct slc_engine *e, struct slc_histogram *lateness)
+{
+    slc_runtime_lateness(e->runtime, lateness);
+}
+
 const char *slc_engine_backend(const struct slc_engine *e)
 {
     return slc_runtime_backend(e->runtime);

@@ -97,6 +97,8 @@ void slc_engine_gateway_counters(const struct slc_engine *engine, const uint8_t 
                                  struct slc_client_counters *counters);
 size_t slc_engine_ready(const struct slc_engine *engine);
 size_t slc_engine_threads(const struct slc_engine *engine, struct slc_thread_report *rows, size_t cap);
+/* Adds how long after its slot each packet left for its gateway, since start (slc_runtime_lateness()). */
+void slc_engine_lateness(const struct slc_engine *engine, struct slc_histogram *lateness);
 const char *slc_engine_backend(const struct slc_engine *engine);
 /* Bytes of all clients together, from the allocator's view. */
 size_t slc_engine_client_memory(const struct slc_engine *engine);

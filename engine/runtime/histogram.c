@@ -21,25 +21,54 @@ static uint64_t highest_in(size_t bucket)
     return low + ((UINT64_C(1) << shift) - 1);
 }
 
+/* Relaxed stores of the one writer cost what plain ones do, and let others read while it writes. */
+static void put(uint64_t *place, uint64_t value)
+{
+    __atomic_store_n(place, value, __ATOMIC_RELAXED);
+}
+
+static uint64_t get(const uint64_t *place)
+{
+    return __atomic_load_n(place, __ATOMIC_RELAXED);
+}
+
 void slc_histogram_record(struct slc_histogram *h, uint64_t ns)
 {
-    if (h->count == 0 || ns < h->min) h->min = ns;
-    if (h->count == 0 || ns > h->max) h->max = ns;
-    h->count++;
-    h->sum += (double)ns;
-    h->bucket[bucket_of(ns)]++;
+    if (h->count == 0 || ns < h->min) put(&h->min, ns);
+    if (h->count == 0 || ns > h->max) put(&h->max, ns);
+    put(&h->sum, h->sum + ns);
+    size_t bucket = bucket_of(ns);
+    put(&h->bucket[bucket], h->bucket[bucket] + 1);
+    put(&h->count, h->count + 1);
 }
 
 void slc_histogram_merge(struct slc_histogram *into, const struct slc_histogram *from)
 {
-    if (from->count == 0) return;
-    if (into->count == 0 || from->min < into->min) into->min = from->min;
-    if (into->count == 0 || from->max > into->max) into->max = from->max;
-    into->count += from->count;
-    into->sum += from->sum;
+    uint64_t count = 0, min = get(&from->min), max = get(&from->max);
+    if (get(&from->count) == 0) return;
     for (size_t i = 0; i < SLC_HISTOGRAM_BUCKETS; i++) {
-        into->bucket[i] += from->bucket[i];
+        uint64_t n = get(&from->bucket[i]);
+        into->bucket[i] += n;
+        count += n;
     }
+    if (into->count == 0 || min < into->min) into->min = min;
+    if (into->count == 0 || max > into->max) into->max = max;
+    into->count += count;
+    into->sum += get(&from->sum);
+}
+
+void slc_histogram_since(struct slc_histogram *h, const struct slc_histogram *before)
+{
+    uint64_t count = 0, max = h->max;
+    for (size_t i = 0; i < SLC_HISTOGRAM_BUCKETS; i++) {
+        uint64_t n = h->bucket[i] -= before->bucket[i];
+        if (n == 0) continue;
+        if (count == 0) h->min = i > 0 ? highest_in(i - 1) + 1 : 0;
+        h->max = highest_in(i) < max ? highest_in(i) : max;
+        count += n;
+    }
+    h->count = count;
+    h->sum -= before->sum;
 }
 
 uint64_t slc_histogram_at(const struct slc_histogram *h, double share)
@@ -61,7 +90,7 @@ uint64_t slc_histogram_at(const struct slc_histogram *h, double share)
 
 double slc_histogram_mean(const struct slc_histogram *h)
 {
-    return h->count == 0 ? 0 : h->sum / (double)h->count;
+    return h->count == 0 ? 0 : (double)h->sum / (double)h->count;
 }
 
 bool slc_histogram_next(const struct slc_histogram *h, size_t *i, uint64_t *value, uint64_t *count)

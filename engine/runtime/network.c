@@ -148,9 +148,13 @@ static void put_on_wire(struct network *n, uint32_t f, slc_time now)
         count(&n->thread.numbers.frames_dropped, 1);
         return;
     }
-    if (frame->due != 0 && now > frame->due + SLC_MILLISECOND) {
-        count(&n->thread.numbers.late_frames, 1);
-        count_highest(&n->thread.numbers.latest, now - frame->due);
+    if (frame->due != 0) {
+        slc_time late = now > frame->due ? now - frame->due : 0;
+        slc_histogram_record(&n->lateness, late);
+        if (late > SLC_MILLISECOND) {
+            count(&n->thread.numbers.late_frames, 1);
+            count_highest(&n->thread.numbers.latest, late);
+        }
     }
     count(&n->thread.numbers.frames_out, 1);
     count(&n->thread.numbers.bytes_out, frame->len);

@@ -422,3 +422,10 @@ size_t slc_runtime_report(const struct slc_runtime *r, struct slc_thread_report 
     if (n < cap) report_thread(&rows[n++], SLC_THREAD_TIMER, 0, &r->timer.thread);
     return n;
 }
+
+void slc_runtime_lateness(const struct slc_runtime *r, struct slc_histogram *lateness)
+{
+    for (unsigned i = 0; i < r->networks; i++) {
+        slc_histogram_merge(lateness, &r->network[i]->lateness);
+    }
+}

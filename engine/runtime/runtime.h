@@ -5,6 +5,7 @@
 #include "crypto/base/random.h"
 #include "crypto/base/time.h"
 #include "crypto/sphinx/sphinx.h"
+#include "engine/runtime/histogram.h"
 #include "net/io/loop.h"
 #include "net/wire/mix_packet.h"
 
@@ -203,5 +204,7 @@ struct slc_thread_report {
 };
 /* Fills up to `cap` rows: workers, networks, timer. Any thread; numbers are of the moment. */
 size_t slc_runtime_report(const struct slc_runtime *runtime, struct slc_thread_report *rows, size_t cap);
+/* Adds how long after their due times frames left since start; frames without one are not in it. Any thread. */
+void slc_runtime_lateness(const struct slc_runtime *runtime, struct slc_histogram *lateness);
 
 #endif

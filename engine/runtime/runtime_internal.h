@@ -187,6 +187,7 @@ struct network {
     size_t listener_count;
     slc_time next_sweep;
     uint64_t wake_workers;
+    struct slc_histogram lateness; /* of frames that had a due time */
 };
 
 struct timer_thread {

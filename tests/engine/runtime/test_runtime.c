@@ -108,6 +108,11 @@ static void frames_leave_at_their_due_times_never_before(void **state)
         assert_true(got.r.at >= s.due + i * step);
         assert_true(got.r.at < s.due + i * step + LOOSE);
     }
+    static struct slc_histogram late;
+    memset(&late, 0, sizeof late);
+    slc_runtime_lateness(rig->runtime, &late);
+    assert_int_equal(late.count, FRAMES);
+    assert_true(late.max < LOOSE);
     rig_free(rig);
 }
 
