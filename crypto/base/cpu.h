@@ -2,7 +2,7 @@
 #ifndef SLUICE_CPU_H
 #define SLUICE_CPU_H
 
-#include "sluice/status.h"
+#include "crypto/base/error.h"
 
 #include <stdbool.h>
 

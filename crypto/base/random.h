@@ -2,7 +2,7 @@
 #ifndef SLUICE_RANDOM_H
 #define SLUICE_RANDOM_H
 
-#include "sluice/status.h"
+#include "crypto/base/error.h"
 
 /*
  * Randomness handed in. Logic never asks the system for random bytes: it is given a generator that belongs to one

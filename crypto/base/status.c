@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sluice/status.h"
+#include "crypto/base/error.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,6 +36,8 @@ static const char *const texts[SLC_STATUS_COUNT] = {
     [SLC_CLOSED] = "connection closed",
     [SLC_REFUSED] = "refused by the peer",
     [SLC_DENIED] = "permission denied",
+    [SLC_BAD_HANDLE] = "bad handle: closed, removed or never given out",
+    [SLC_WRONG_THREAD] = "wrong thread: not the engine's control thread",
 };
 
 const char *slc_status_text(enum slc_status status)

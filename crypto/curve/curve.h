@@ -3,7 +3,7 @@
 #define SLUICE_CURVE_H
 
 #include "crypto/base/bytes.h"
-#include "sluice/status.h"
+#include "crypto/base/error.h"
 
 /*
  * X25519 in batches (docs/protocol/1-sphinx.md, sections 4 and 11.1; docs/performance.md).

@@ -3,9 +3,10 @@
 #define SLUICE_KEYS_H
 
 #include "crypto/base/bytes.h"
+#include "crypto/base/error.h"
 #include "crypto/base/random.h"
 #include "crypto/curve/curve.h"
-#include "sluice/status.h"
+#include "sluice/recipient.h"
 
 /*
  * Identities and long-lived keys of clients and nodes, and their texts (docs/protocol/2-messages.md, sections 2.4 to
@@ -16,9 +17,7 @@ enum {
     SLC_IDENTITY_BYTES = 32, /* an Ed25519 public key                        */
     SLC_SIGNATURE_BYTES = 64,
     SLC_ACK_KEY_BYTES = 16,
-    SLC_RECIPIENT_BYTES = 96, /* identity, encryption key, gateway identity   */
-    SLC_BASE58_MAX = 45,      /* characters of a 32-byte key, and the final 0 */
-    SLC_RECIPIENT_TEXT_MAX = 3 * 44 + 2 + 1,
+    SLC_BASE58_MAX = 45, /* characters of a 32-byte key, and the final 0 */
 };
 
 /* Ed25519 (libsodium): the seed is what is stored, the public key is the client's address at its gateway. */
@@ -48,19 +47,12 @@ void slc_client_keys_generate(struct slc_client_keys *keys, struct slc_random *r
 
 /* ---- recipients (chapter 2, sections 3.1 and 3.2) ---- */
 
-struct slc_recipient {
-    uint8_t identity[SLC_IDENTITY_BYTES];
-    uint8_t encryption_key[SLC_KEY_BYTES];
-    uint8_t gateway[SLC_IDENTITY_BYTES];
-};
 _Static_assert(sizeof(struct slc_recipient) == SLC_RECIPIENT_BYTES, "the wire form is the struct");
+_Static_assert(SLC_IDENTITY_BYTES == 32 && SLC_KEY_BYTES == 32, "keys in sluice/recipient.h");
+_Static_assert(SLC_RECIPIENT_TEXT_MAX == 3 * (SLC_BASE58_MAX - 1) + 2 + 1, "three keys, '.', '@' and the final 0");
 
 /* SLC_TOO_SHORT/SLC_TOO_LONG (not 96 bytes), SLC_BAD_KEY (identity or gateway is not a point). */
 SLC_MUST_CHECK enum slc_status slc_recipient_parse(struct slc_bytes bytes, struct slc_recipient *recipient);
-/* "identity.encryption@gateway"; `error` says which part is wrong and how. */
-SLC_MUST_CHECK enum slc_status slc_recipient_from_text(const char *text, struct slc_recipient *recipient,
-                                                       struct slc_error *error);
-void slc_recipient_to_text(const struct slc_recipient *recipient, char text[SLC_RECIPIENT_TEXT_MAX]);
 
 /* ---- base58, Bitcoin alphabet, no checksum (section 2.7) ---- */
 

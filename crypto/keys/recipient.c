@@ -38,6 +38,7 @@ static enum slc_status read_part(uint8_t key[32], const char *text, size_t len, 
 
 enum slc_status slc_recipient_from_text(const char *text, struct slc_recipient *recipient, struct slc_error *error)
 {
+    if (text == NULL || recipient == NULL) return slc_fail(error, SLC_BAD_ARGUMENT, "recipient: NULL");
     const char *at = strchr(text, '@');
     if (at == NULL || strchr(at + 1, '@') != NULL) {
         return slc_fail(error, SLC_MALFORMED, "recipient: wants one '@', as in identity.encryption@gateway");
@@ -64,11 +65,13 @@ static char *append_key(char *at, const uint8_t key[32])
     return at + strlen(at);
 }
 
-void slc_recipient_to_text(const struct slc_recipient *recipient, char text[SLC_RECIPIENT_TEXT_MAX])
+enum slc_status slc_recipient_to_text(const struct slc_recipient *recipient, char text[SLC_RECIPIENT_TEXT_MAX])
 {
+    if (text == NULL || recipient == NULL) return SLC_BAD_ARGUMENT;
     char *at = append_key(text, recipient->identity);
     *at++ = '.';
     at = append_key(at, recipient->encryption_key);
     *at++ = '@';
     append_key(at, recipient->gateway);
+    return SLC_OK;
 }

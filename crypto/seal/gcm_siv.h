@@ -3,7 +3,7 @@
 #define SLUICE_GCM_SIV_H
 
 #include "crypto/base/bytes.h"
-#include "sluice/status.h"
+#include "crypto/base/error.h"
 
 /*
  * AES-256-GCM-SIV (RFC 8452) with empty associated data: what guards the link between a client and its gateway

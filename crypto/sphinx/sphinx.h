@@ -3,9 +3,9 @@
 #define SLUICE_SPHINX_H
 
 #include "crypto/base/bytes.h"
+#include "crypto/base/error.h"
 #include "crypto/curve/curve.h"
 #include "crypto/lanes/lanes.h"
-#include "sluice/status.h"
 
 /*
  * Sphinx packets in batches (docs/protocol/1-sphinx.md).

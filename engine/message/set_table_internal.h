@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sluice/status.h"
+#include "crypto/base/error.h"
 
 /*
  * What a reassembly buffer knows about a set id: an open-addressing table from ids to 32-bit values, empty until used.

@@ -2,7 +2,7 @@
 #ifndef SLUICE_RING_H
 #define SLUICE_RING_H
 
-#include "sluice/status.h"
+#include "crypto/base/error.h"
 
 /*
  * A bounded ring between exactly one producer thread and one consumer thread: elements of one size, copied in and out

@@ -2,8 +2,8 @@
 #ifndef SLUICE_WHEEL_H
 #define SLUICE_WHEEL_H
 
+#include "crypto/base/error.h"
 #include "crypto/base/time.h"
-#include "sluice/status.h"
 
 /*
  * A hierarchical timing wheel: 1 ms finest, deadlines up to years ahead; arming and expiry cost O(1). One thread, or

@@ -2,7 +2,7 @@
 #ifndef SLUICE_INDEX_H
 #define SLUICE_INDEX_H
 
-#include "sluice/status.h"
+#include "crypto/base/error.h"
 
 /*
  * Where in an array of the owner's something stands: open addressing from a 32-bit hash to a place. Several places may

@@ -11,6 +11,12 @@
  */
 
 #define SLC_MUST_CHECK __attribute__((warn_unused_result))
+/* What the shared library exports; everything else in it is hidden. */
+#define SLC_API __attribute__((visibility("default")))
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum slc_status {
     SLC_OK = 0,
@@ -44,11 +50,13 @@ enum slc_status {
     SLC_CLOSED,           /* the peer, or we, closed the connection                                  */
     SLC_REFUSED,          /* the peer said no; its words are in the error's text                     */
     SLC_DENIED,           /* no permission                                                           */
-    SLC_STATUS_COUNT
+    SLC_BAD_HANDLE,       /* a handle of nothing: closed, removed, zero, never given out             */
+    SLC_WRONG_THREAD,     /* only the engine's control thread may call this                          */
+    SLC_STATUS_COUNT      /* grows with the library: no part of its promises                         */
 };
 
 /* A short English phrase for a status; never NULL. Any thread. */
-const char *slc_status_text(enum slc_status status);
+SLC_API const char *slc_status_text(enum slc_status status);
 
 /* A status with the words a person needs: what, where, what to do. Zero-initialised it says "no error". */
 struct slc_error {
@@ -56,12 +64,8 @@ struct slc_error {
     char text[320];
 };
 
-/*
- * Fills `error` (may be NULL) and returns `status`, so that a failure is one line:
- *     return slc_fail(error, SLC_MALFORMED, "%s:%u:%u: ...", file, line, column);
- * Longer text is cut. Never put a secret in. Any thread.
- */
-enum slc_status slc_fail(struct slc_error *error, enum slc_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,7 +5,7 @@
 #include <cjson/cJSON.h>
 
 #include "crypto/base/bytes.h"
-#include "sluice/status.h"
+#include "crypto/base/error.h"
 
 /*
  * JSON from outside, read with bounds and with errors that name the place.

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "sluice/status.h"
+#include "crypto/base/error.h"
 
 /*
  * Whether a text is JSON (RFC 8259), and where its n-th value stands. Values are counted in the order of the text,

@@ -2,12 +2,12 @@
 #ifndef SLUICE_TOPOLOGY_H
 #define SLUICE_TOPOLOGY_H
 
+#include "crypto/base/error.h"
 #include "crypto/base/random.h"
 #include "crypto/keys/keys.h"
 #include "crypto/sphinx/sphinx.h"
 #include "net/wire/address.h"
 #include "net/wire/mix_packet.h"
-#include "sluice/status.h"
 
 /*
  * An immutable snapshot of the network (docs/protocol/2-messages.md, section 13; 4-client.md, sections 10 and 11).

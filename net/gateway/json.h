@@ -3,7 +3,7 @@
 #define SLUICE_GATEWAY_JSON_H
 
 #include "crypto/base/bytes.h"
-#include "sluice/status.h"
+#include "crypto/base/error.h"
 
 /*
  * JSON of the gateway's control messages, read in place without allocation (docs/protocol/3-gateway.md, section 5).

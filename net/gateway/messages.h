@@ -3,7 +3,7 @@
 #define SLUICE_GATEWAY_MESSAGES_H
 
 #include "crypto/base/bytes.h"
-#include "sluice/status.h"
+#include "crypto/base/error.h"
 
 /*
  * The JSON control messages between client and gateway, both directions, one text message each

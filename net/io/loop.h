@@ -2,9 +2,9 @@
 #ifndef SLUICE_LOOP_H
 #define SLUICE_LOOP_H
 
+#include "crypto/base/error.h"
 #include "crypto/base/time.h"
 #include "net/wire/address.h"
-#include "sluice/status.h"
 
 /*
  * The event loop: sockets as byte streams, one thread, no protocol. Two back ends behind one interface, io_uring and

@@ -3,7 +3,7 @@
 #define SLUICE_POOL_H
 
 #include "crypto/base/bytes.h"
-#include "sluice/status.h"
+#include "crypto/base/error.h"
 
 /*
  * Fixed-size slots, allocated at start: what the packet path uses in place of malloc(). A pool belongs to one thread;

@@ -3,7 +3,7 @@
 #define SLUICE_ADDRESS_H
 
 #include "crypto/base/bytes.h"
-#include "sluice/status.h"
+#include "crypto/base/error.h"
 
 /*
  * Network addresses of nodes, as values and in the four widths of the protocol (docs/protocol/2-messages.md, 3.4):

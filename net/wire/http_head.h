@@ -3,7 +3,7 @@
 #define SLUICE_HTTP_HEAD_H
 
 #include "crypto/base/bytes.h"
-#include "sluice/status.h"
+#include "crypto/base/error.h"
 
 /*
  * Heads of HTTP/1.1 messages (RFC 9112): the start line and the fields up to the empty line. As much as a WebSocket

@@ -3,7 +3,7 @@
 #define SLUICE_NOISE_H
 
 #include "crypto/base/bytes.h"
-#include "sluice/status.h"
+#include "crypto/base/error.h"
 
 /*
  * Noise between nodes: Noise_XKpsk3_25519_AESGCM_SHA256, either role, and the frames that carry it

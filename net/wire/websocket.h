@@ -3,9 +3,9 @@
 #define SLUICE_WEBSOCKET_H
 
 #include "crypto/base/bytes.h"
+#include "crypto/base/error.h"
 #include "crypto/base/random.h"
 #include "net/io/pool.h"
-#include "sluice/status.h"
 
 /*
  * A WebSocket connection (RFC 6455) without I/O, either end, the HTTP upgrade included

@@ -4,7 +4,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "sluice/status.h"
+#include "crypto/base/error.h"
 
 /*
  * `sluice bench plot`: one page of plots from the files that `sluice bench ... --json` wrote.

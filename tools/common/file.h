@@ -2,7 +2,7 @@
 #ifndef SLUICE_FILE_H
 #define SLUICE_FILE_H
 
-#include "sluice/status.h"
+#include "crypto/base/error.h"
 
 /* Reads a whole file of at most `max` bytes; `*text` is 0-terminated, to be freed with free(). Errors name path and
  * why. */
