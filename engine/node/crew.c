@@ -144,6 +144,7 @@ static struct transit *copy_of(struct crew *crew, const struct transit *t)
     if (copy == NULL) return NULL;
     copy->node = t->node;
     copy->rotation = t->rotation;
+    copy->made_for = t->made_for;
     copy->arrived = t->arrived;
     copy->faulted = true;
     memcpy(copy->bytes, t->bytes, t->len);
@@ -234,7 +235,7 @@ static void node_received(struct crew *crew, const struct slc_received *r, slc_t
     } else {
         memcpy(t->bytes, r->data, r->len);
         t->node = node->index;
-        t->rotation = r->rotation;
+        t->rotation = t->made_for = r->rotation;
         t->arrived = now;
         transit_arrive(crew, t);
     }
@@ -300,6 +301,10 @@ static void crew_passed(void *self, const struct slc_note *notes, size_t n, slc_
 
 static void obey(struct crew *crew, const struct node_note *note, slc_time now)
 {
+    if (note->kind == NOTE_EPOCH) {
+        rotation_obey(crew, note->epoch.rotation, note->epoch.overlap);
+        return;
+    }
     for (size_t i = 0; i < crew->net->own_count; i++) {
         struct node *node = &crew->net->nodes[i];
         if (node->worker != crew->index || (note->order.node != SLC_ALL_NODES && note->order.node != (int32_t)i)) {

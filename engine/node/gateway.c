@@ -212,7 +212,7 @@ static void take_packet(struct crew *crew, struct connection *c, const struct sl
         return;
     }
     memcpy(t->bytes, mix.packet.data, mix.packet.len);
-    t->rotation = (uint8_t)mix.rotation;
+    t->rotation = t->made_for = (uint8_t)mix.rotation;
     t->arrived = now;
     COUNT(gateway, packets_received, 1);
     hop_send(crew, gateway, &mix.next_hop, t, now);

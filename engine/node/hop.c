@@ -92,6 +92,9 @@ void hop_leave(struct crew *crew, struct transit *t, slc_time now)
 {
     t->leaving = false;
     t->arrived = now;
+    /* As over TCP: the legacy frame header has no room for the tag, so acks cross a seam (4-client.md, section 12.4).
+     */
+    if (!crew->net->config.frames_v8) t->rotation = SLC_ROTATION_UNKNOWN;
     if (over_tcp(crew, &crew->net->nodes[t->node])) {
         send_tcp(crew, t);
     } else {

@@ -39,7 +39,8 @@ struct slc_localnet_config {
     unsigned gateways;   /* >= 1                                                                      */
     bool tcp_hops;       /* node frames over loopback TCP; else hand-over in memory                   */
     bool noise;          /* with tcp_hops                                                             */
-    bool frames_v8;      /* with tcp_hops: send the current frame header; default is the legacy one   */
+    bool frames_v8;      /* packets between nodes carry their rotation's tag, over TCP in the current
+                            frame header; default is the legacy one, which has none                   */
     bool sink;           /* gateways authenticate and count what comes in; nothing goes further       */
     bool no_delays;      /* do not wait the delays in the headers                                     */
     bool metered;        /* count bandwidth as a strict gateway does; else every answer shows plenty  */
@@ -48,13 +49,13 @@ struct slc_localnet_config {
     uint16_t first_port; /* 0: free ports; else mixnodes first_port + i, gateways' sockets after them */
     const struct slc_foreign_node *foreign;
     size_t foreign_count;
-    struct slc_faults faults; /* of every node at start                                              */
-    size_t queue_packets;     /* most packets waiting in all delays and inboxes; beyond: dropped, counted */
-    size_t inbox_messages;    /* kept per absent client                                               */
-    size_t max_clients;       /* per gateway                                                          */
-    uint32_t rotation_id;     /* even and not 0 by default: 4                                         */
-    uint32_t validity_epochs;
-    uint64_t epoch_seconds;
+    struct slc_faults faults;          /* of every node at start                                              */
+    size_t queue_packets;              /* most packets waiting in all delays and inboxes; beyond: dropped, counted */
+    size_t inbox_messages;             /* kept per absent client                                               */
+    size_t max_clients;                /* per gateway                                                          */
+    uint32_t rotation_id;              /* at start: even and not 0 by default: 4                               */
+    uint32_t validity_epochs;          /* of a key rotation, >= 1                                              */
+    uint64_t epoch_seconds;            /* >= 1                                                                 */
     struct slc_runtime_config runtime; /* threads, waiting, back end                                  */
 };
 /* 3 mixnodes, 2 gateways, memory hops, delays obeyed, one worker and one network thread. */
@@ -69,23 +70,52 @@ SLC_MUST_CHECK enum slc_status slc_localnet_start(struct slc_localnet *net, stru
 void slc_localnet_stop(struct slc_localnet *net);
 void slc_localnet_free(struct slc_localnet *net);
 
-/* What the directory publishes of it: for slc_network_document() and slc_topology_new(). Valid as long as `net`. */
+/*
+ * What the directory publishes of it: for slc_network_document() and slc_topology_new(). Valid as long as `net`; the
+ * control thread's, as a new epoch changes it.
+ */
 const struct slc_network *slc_localnet_network(const struct slc_localnet *net);
 /* A snapshot of it, as a client would get it from the directory; to be released by the caller. */
 SLC_MUST_CHECK enum slc_status slc_localnet_topology(const struct slc_localnet *net, struct slc_topology **topology,
                                                      struct slc_error *error);
 
+/*
+ * ---- epochs and key rotation; control thread (docs/protocol/6-network.md, section 1.13; 4-client.md, section 17.5)
+ * ----
+ *
+ * Every `validity_epochs` epochs each node of ours gets a new Sphinx key, and the network's epoch, rotation and keys
+ * change in one step. The keys before are good for one more epoch, then retired and wiped. A packet's tag chooses the
+ * key; without one (`frames_v8` off) the new key is tried, then the one before. Foreign nodes rotate by themselves.
+ */
+
+/* Document B, for who takes snapshots from here. */
+void slc_localnet_rotation_info(const struct slc_localnet *net, struct slc_rotation_info *info);
+/* Time: steps to the next epoch as often as one is over. Returns when to call it next; may be called at any time. */
+slc_time slc_localnet_tick(struct slc_localnet *net);
+/*
+ * Ahead of time: the next epoch, or the first one of the next rotation, begins now. Clients that extrapolate epochs
+ * from document B then take the network for stuck (4-client.md, section 12.3), as after any jump. SLC_AGAIN: a worker
+ * has no room for orders; nothing is published, do it again.
+ */
+SLC_MUST_CHECK enum slc_status slc_localnet_next_epoch(struct slc_localnet *net);
+SLC_MUST_CHECK enum slc_status slc_localnet_rotate(struct slc_localnet *net);
+
 /* ---- faults on demand; control thread; take effect within a turn of the workers ---- */
 
-/* node: index into slc_localnet_network()->nodes, or SLC_ALL_NODES. */
+/*
+ * node: index into slc_localnet_network()->nodes, or SLC_ALL_NODES; no such node of ours: SLC_BAD_ARGUMENT.
+ * SLC_AGAIN: a worker has no room for orders. An order for one node has then not been taken; one for all may have
+ * reached some, and does no harm when it is repeated.
+ */
 enum { SLC_ALL_NODES = -1 };
-void slc_localnet_set_faults(struct slc_localnet *net, int node, const struct slc_faults *faults);
+SLC_MUST_CHECK enum slc_status slc_localnet_set_faults(struct slc_localnet *net, int node,
+                                                       const struct slc_faults *faults);
 /* As last ordered, or configured; NULL: a foreign node, whose faults are not ours to make, or none at all. */
 const struct slc_faults *slc_localnet_faults(const struct slc_localnet *net, int node);
 /* Cuts (TCP reset) every client connection of a gateway, or of all. */
-void slc_localnet_cut(struct slc_localnet *net, int node);
+SLC_MUST_CHECK enum slc_status slc_localnet_cut(struct slc_localnet *net, int node);
 /* Forgets every registration of a gateway, as one that lost its store. */
-void slc_localnet_forget(struct slc_localnet *net, int node);
+SLC_MUST_CHECK enum slc_status slc_localnet_forget(struct slc_localnet *net, int node);
 
 /* ---- numbers; any thread, relaxed ---- */
 
@@ -99,6 +129,8 @@ void slc_localnet_forget(struct slc_localnet *net, int node);
     X(inbox_waiting, "payloads in the inbox now")                                                                      \
     X(inbox_dropped, "payloads dropped because the inbox was full")                                                    \
     X(replays, "dropped: seen before")                                                                                 \
+    X(key_before, "opened with the key of the rotation before")                                                        \
+    X(key_retired, "dropped: made for a key that is retired, as far as its tag tells")                                 \
     X(malformed, "dropped: did not open, or not a packet of ours")                                                     \
     X(no_next_hop, "dropped: the next hop is no known node")                                                           \
     X(queue_dropped, "dropped: a bounded queue was full")                                                              \

@@ -24,7 +24,8 @@ enum {
     PASSED = 14,       /* pointers in one note           */
     PEER_QUEUE = 2000, /* packets waiting for a TCP connection (docs/protocol/6-network.md, section 1.10) */
 };
-#define MAXIMUM_DELAY (10 * SLC_SECOND)
+#define REMEMBERED_TAGS ((size_t)1 << 22) /* of each key's replay filter */
+#define MAXIMUM_DELAY   (10 * SLC_SECOND)
 
 /* A packet between nodes. It lies in a pool of the worker that took it in, and goes home when it is done with. */
 struct transit {
@@ -33,7 +34,8 @@ struct transit {
     uint32_t node; /* index of the node it is at, or on its way to */
     uint32_t len;
     uint16_t home;
-    uint8_t rotation;
+    uint8_t rotation; /* enum slc_rotation, as the frame says it came in */
+    uint8_t made_for; /* enum slc_rotation, as the client said; only to tell a retired key from a damaged packet */
     uint8_t pool;
     bool faulted; /* faults have had their turn */
     bool leaving; /* waits its delay, then goes to `node` */
@@ -42,12 +44,17 @@ struct transit {
 
 enum { POOL_ACK, POOL_REGULAR, POOL_LARGE, POOLS };
 
+/* Sphinx keys of a node: of this rotation, and for one more epoch of the one before. */
+enum node_key { KEY_CURRENT, KEY_BEFORE, KEYS, KEY_RETIRED = KEYS };
+
 struct node {
     unsigned index, worker;
     uint8_t layer; /* 0: gateway */
     bool foreign;
     struct slc_address mix;
-    uint8_t sphinx_secret[SLC_KEY_BYTES];
+    uint8_t secret[KEYS][SLC_KEY_BYTES]; /* its worker's Sphinx keys */
+    uint8_t chain[SLC_KEY_BYTES];        /* its worker's: what the next secrets follow from */
+    uint8_t published[SLC_KEY_BYTES];    /* the control thread's chain, as far as the directory is */
     struct slc_identity identity;
     struct slc_noise_keys noise;
     struct slc_faults faults;          /* its worker's copy */
@@ -88,7 +95,9 @@ struct crew {
     unsigned index;
     struct slc_random random;
     struct slc_pool pool[POOLS];
-    struct slc_replay *replay;
+    uint32_t rotation;               /* of KEY_CURRENT, for all its nodes */
+    bool overlap;                    /* KEY_BEFORE is still good          */
+    struct slc_replay *replay[KEYS]; /* a filter goes with its keys; KEY_BEFORE may be NULL */
     struct slc_sphinx_scratch *scratch;
     struct transit *arrivals, *arrivals_last; /* to be opened this turn */
     struct slc_open_job *jobs;
@@ -114,7 +123,7 @@ struct crew {
     bool mail;
 };
 
-enum note_kind { NOTE_PACKETS, NOTE_HOME, NOTE_FAULTS, NOTE_CUT, NOTE_FORGET };
+enum note_kind { NOTE_PACKETS, NOTE_HOME, NOTE_FAULTS, NOTE_CUT, NOTE_FORGET, NOTE_EPOCH };
 
 /* Between workers, and from the control thread. */
 struct node_note {
@@ -126,6 +135,10 @@ struct node_note {
             int32_t node;
             struct slc_faults faults;
         } order;
+        struct {
+            uint32_t rotation;
+            bool overlap; /* the first epoch of the rotation: the keys before are still good */
+        } epoch;
     };
 };
 _Static_assert(sizeof(struct node_note) <= SLC_NOTE_BYTES, "a note");
@@ -144,6 +157,7 @@ struct slc_localnet {
     unsigned workers;
     int32_t *by_port; /* 65536 places: node index or -1; ports of loopback addresses */
     uint8_t fault_key[16];
+    slc_time next_epoch;
 };
 
 static inline void node_count(struct node *node, size_t offset, uint64_t by)
@@ -162,6 +176,24 @@ void transit_arrive(struct crew *crew, struct transit *t);
 void crew_wait_changed(struct crew *crew, int by);
 bool crew_may_wait(const struct crew *crew);
 struct slc_role crew_role(struct crew *crew);
+
+/* ---- orders.c ---- */
+
+/* To the workers of `node`, or of all. SLC_AGAIN: one has no room; it, and those behind it, have not heard. */
+SLC_MUST_CHECK enum slc_status orders_send(struct slc_localnet *net, int node, const struct node_note *order);
+
+/* ---- rotation.c ---- */
+
+/* The first keys of a node of ours, from its chain; the public one to `public_key`. */
+void rotation_begin(struct node *node, uint8_t public_key[SLC_KEY_BYTES]);
+/* The worker's side of a new epoch: the same order twice does no harm. */
+void rotation_obey(struct crew *crew, uint32_t rotation, bool overlap);
+/* Which key opens a packet with this tag (chapter 6, section 1.4). */
+enum node_key rotation_key(const struct crew *crew, enum slc_rotation tag);
+/* The tag of what was opened with `key`. */
+enum slc_rotation rotation_tag(const struct crew *crew, enum node_key key);
+/* Test and set in the filter of the key that opened the packet. */
+bool rotation_replayed(struct crew *crew, enum node_key key, const uint8_t tag[SLC_REPLAY_TAG_BYTES]);
 
 /* ---- open.c ---- */
 

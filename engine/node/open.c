@@ -55,6 +55,7 @@ static void send_ack(struct crew *crew, struct node *gateway, const struct trans
     }
     memcpy(ack->bytes, surb_ack.data + SLC_SURB_ACK_ADDRESS_BYTES, SLC_ACK_PACKET_BYTES);
     ack->rotation = carrier->rotation;
+    ack->made_for = carrier->made_for;
     ack->arrived = now;
     COUNT(gateway, acks_forwarded, 1);
     hop_send(crew, gateway, address, ack, now);
@@ -83,43 +84,95 @@ static void final(struct crew *crew, struct node *node, struct transit *t, const
     transit_free(crew, t);
 }
 
+static void set_job(struct crew *crew, size_t i, struct transit *t, enum node_key key)
+{
+    crew->opening[i] = t;
+    crew->jobs[i] = (struct slc_open_job){
+        .node_secret = crew->net->nodes[t->node].secret[key], .packet = t->bytes, .packet_bytes = t->len};
+}
+
+static enum node_key key_of(const struct crew *crew, size_t i)
+{
+    const struct node *node = &crew->net->nodes[crew->opening[i]->node];
+    return crew->jobs[i].node_secret == node->secret[KEY_CURRENT] ? KEY_CURRENT : KEY_BEFORE;
+}
+
 static size_t take_batch(struct crew *crew)
 {
     size_t n = 0;
     while (n < OPEN_BATCH && crew->arrivals != NULL) {
         struct transit *t = crew->arrivals;
         crew->arrivals = t->next;
-        crew->opening[n] = t;
-        crew->jobs[n++] = (struct slc_open_job){
-            .node_secret = crew->net->nodes[t->node].sphinx_secret, .packet = t->bytes, .packet_bytes = t->len};
+        struct node *node = &crew->net->nodes[t->node];
+        COUNT(node, packets_received, 1);
+        t->faulted = false; /* faults have their turn at every node anew */
+        enum node_key key = rotation_key(crew, (enum slc_rotation)t->rotation);
+        if (key == KEY_RETIRED) {
+            COUNT(node, key_retired, 1);
+            transit_free(crew, t);
+        } else {
+            set_job(crew, n++, t, key);
+        }
     }
     if (crew->arrivals == NULL) crew->arrivals_last = NULL;
     return n;
 }
 
+static void refuse(struct crew *crew, struct node *node, struct transit *t, enum slc_status why)
+{
+    if (why == SLC_BAD_MAC && rotation_key(crew, (enum slc_rotation)t->made_for) == KEY_RETIRED) {
+        COUNT(node, key_retired, 1);
+    } else {
+        COUNT(node, malformed, 1);
+    }
+    transit_free(crew, t);
+}
+
+static void settle(struct crew *crew, size_t i, slc_time now)
+{
+    struct transit *t = crew->opening[i];
+    struct node *node = &crew->net->nodes[t->node];
+    const struct slc_open_job *job = &crew->jobs[i];
+    enum node_key key = key_of(crew, i);
+    if (job->status != SLC_OK) {
+        refuse(crew, node, t, job->status);
+        return;
+    }
+    if (key == KEY_BEFORE) COUNT(node, key_before, 1);
+    t->rotation = (uint8_t)rotation_tag(crew, key);
+    if (rotation_replayed(crew, key, job->tag)) {
+        COUNT(node, replays, 1);
+        transit_free(crew, t);
+    } else if (job->kind == SLC_OPEN_FORWARD) {
+        forward(crew, node, t, job, now);
+    } else {
+        final(crew, node, t, job, now);
+    }
+}
+
+/* Opens and settles n packets; returns how many are left in front, to be tried with the key before. */
+static size_t open_batch(struct crew *crew, size_t n, slc_time now)
+{
+    enum slc_status all = slc_packets_open(crew->scratch, crew->jobs, n);
+    (void)all; /* each job has its own status */
+    size_t again = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool other = crew->overlap && crew->jobs[i].status == SLC_BAD_MAC && key_of(crew, i) == KEY_CURRENT &&
+                     crew->opening[i]->rotation == SLC_ROTATION_UNKNOWN;
+        if (other) {
+            set_job(crew, again++, crew->opening[i], KEY_BEFORE);
+        } else {
+            settle(crew, i, now);
+        }
+    }
+    return again;
+}
+
 void open_arrivals(struct crew *crew, slc_time now)
 {
-    for (size_t n; (n = take_batch(crew)) > 0;) {
-        enum slc_status all = slc_packets_open(crew->scratch, crew->jobs, n);
-        (void)all; /* each job has its own status */
-        for (size_t i = 0; i < n; i++) {
-            struct transit *t = crew->opening[i];
-            struct node *node = &crew->net->nodes[t->node];
-            const struct slc_open_job *job = &crew->jobs[i];
-            COUNT(node, packets_received, 1);
-            /* Faults have their turn at every node anew. */
-            t->faulted = false;
-            if (job->status != SLC_OK) {
-                COUNT(node, malformed, 1);
-                transit_free(crew, t);
-            } else if (slc_replay_seen(crew->replay, job->tag)) {
-                COUNT(node, replays, 1);
-                transit_free(crew, t);
-            } else if (job->kind == SLC_OPEN_FORWARD) {
-                forward(crew, node, t, job, now);
-            } else {
-                final(crew, node, t, job, now);
-            }
+    while (crew->arrivals != NULL) {
+        for (size_t n = take_batch(crew); n > 0;) {
+            n = open_batch(crew, n, now);
         }
     }
 }

@@ -39,12 +39,7 @@ static int open_local(struct slc_load_target *t, const struct slc_load_options *
     if (slc_localnet_new(&t->net, &config, &error) != SLC_OK) return failed(SLC_EXIT_USAGE, &error);
     if (slc_localnet_start(t->net, &error) != SLC_OK) return failed(SLC_EXIT_USAGE, &error);
     if (slc_localnet_topology(t->net, &t->topology, &error) != SLC_OK) return failed(SLC_EXIT_USAGE, &error);
-    const struct slc_network *network = slc_localnet_network(t->net);
-    t->info = (struct slc_rotation_info){.validity_epochs = network->validity_epochs,
-                                         .initial_epoch = network->initial_epoch,
-                                         .current_epoch = network->epoch_id,
-                                         .epoch_start = network->epoch_start,
-                                         .epoch_seconds = network->epoch_seconds};
+    slc_localnet_rotation_info(t->net, &t->info);
     t->has_info = true;
     (void)snprintf(t->text, sizeof t->text, "local mixnet (%u mixnodes, %u gateway%s)", config.mixnodes,
                    config.gateways, config.gateways == 1 ? "" : "s");

@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <microhttpd.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,8 @@
 
 struct slc_localnet_http {
     struct MHD_Daemon *daemon;
+    pthread_mutex_t lock; /* of `net`: its control thread is whoever holds it */
     struct slc_localnet *net;
-    char *document[SLC_DOCUMENT_COUNT]; /* made once: every answer comes from one state of the network */
 };
 
 /* Chapter 6, section 3.2. Matched at the end of the path, so any base URL works. */
@@ -104,6 +105,22 @@ static cJSON *faults_json(const struct slc_faults *f)
     return json;
 }
 
+static cJSON *epoch_json(const struct slc_localnet *net)
+{
+    struct slc_rotation_info info;
+    slc_localnet_rotation_info(net, &info);
+    uint32_t rotation = slc_localnet_network(net)->rotation_id;
+    cJSON *json = cJSON_CreateObject();
+    (void)cJSON_AddNumberToObject(json, "id", (double)info.current_epoch);
+    (void)cJSON_AddNumberToObject(json, "start", (double)info.epoch_start);
+    (void)cJSON_AddNumberToObject(json, "seconds", (double)info.epoch_seconds);
+    (void)cJSON_AddNumberToObject(json, "rotation", rotation);
+    (void)cJSON_AddNumberToObject(json, "rotation_epochs", info.validity_epochs);
+    (void)cJSON_AddNumberToObject(json, "next_rotation",
+                                  (double)(info.initial_epoch + ((uint64_t)rotation + 1) * info.validity_epochs));
+    return json;
+}
+
 static cJSON *node_json(const struct slc_localnet_http *http, size_t i)
 {
     const struct slc_network *network = slc_localnet_network(http->net);
@@ -135,6 +152,7 @@ static cJSON *status_json(const struct slc_localnet_http *http)
     (void)cJSON_AddStringToObject(json, "program", "sluice " SLUICE_VERSION);
     (void)cJSON_AddStringToObject(json, "backend", slc_localnet_backend(http->net));
     (void)cJSON_AddNumberToObject(json, "waiting", (double)slc_localnet_waiting(http->net));
+    cJSON_AddItemToObject(json, "epoch", epoch_json(http->net));
     cJSON_AddItemToObject(json, "total", counters_json(http->net, SLC_ALL_NODES));
     cJSON *nodes = cJSON_AddArrayToObject(json, "nodes");
     for (size_t i = 0; i < slc_localnet_network(http->net)->node_count; i++) {
@@ -183,11 +201,25 @@ static enum MHD_Result answer_metrics(const struct slc_localnet_http *http, stru
                   "# HELP sluice_packets_waiting packets in delays and queues\n"
                   "# TYPE sluice_packets_waiting gauge\nsluice_packets_waiting %zu\n",
                   slc_localnet_waiting(http->net));
+    (void)fprintf(out,
+                  "# HELP sluice_epoch the network's epoch\n# TYPE sluice_epoch gauge\nsluice_epoch %llu\n"
+                  "# HELP sluice_rotation the network's key rotation\n"
+                  "# TYPE sluice_rotation gauge\nsluice_rotation %u\n",
+                  (unsigned long long)network->epoch_id, network->rotation_id);
     if (fclose(out) != 0) return MHD_NO;
     return answer(connection, MHD_HTTP_OK, "text/plain; version=0.0.4", text, len, MHD_RESPMEM_MUST_FREE);
 }
 
-/* ---- control: POST /control/<node id or all>/<faults|cut|forget>?loss=2%&paused=true ---- */
+/* ---- control: POST /control/<node id or all>/<order>?loss=2%&paused=true ---- */
+
+static const char orders[] = "faults, cut, forget; of all: epoch, rotate";
+
+static enum MHD_Result obeyed(const struct slc_localnet_http *http, struct MHD_Connection *connection,
+                              enum slc_status status)
+{
+    if (status == SLC_OK) return answer_json(connection, MHD_HTTP_OK, status_json(http));
+    return refuse(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "the mixnet is behind with its orders: repeat this one");
+}
 
 /* What the query changes; `wrong` names the argument that is not one, or whose value is not such a value. */
 struct change {
@@ -240,8 +272,9 @@ static int node_of(const struct slc_localnet_http *http, const char *name)
 static enum MHD_Result set_faults(struct slc_localnet_http *http, struct MHD_Connection *connection, int node)
 {
     size_t nodes = slc_localnet_network(http->net)->node_count;
+    enum slc_status status = SLC_OK;
     /* The values are the same for every node, so they are wrong for the first, before anything changed, or for none. */
-    for (size_t i = 0; i < nodes; i++) {
+    for (size_t i = 0; i < nodes && status == SLC_OK; i++) {
         const struct slc_faults *before = slc_localnet_faults(http->net, (int)i);
         if ((node != SLC_ALL_NODES && node != (int)i) || before == NULL) continue;
         struct change change = {.faults = *before};
@@ -255,9 +288,18 @@ static enum MHD_Result set_faults(struct slc_localnet_http *http, struct MHD_Con
                 change.wrong);
             return refuse(connection, MHD_HTTP_BAD_REQUEST, why);
         }
-        slc_localnet_set_faults(http->net, (int)i, &change.faults);
+        status = slc_localnet_set_faults(http->net, (int)i, &change.faults);
     }
-    return answer_json(connection, MHD_HTTP_OK, status_json(http));
+    return obeyed(http, connection, status);
+}
+
+/* Orders to the network as a whole. */
+static enum MHD_Result turn(struct slc_localnet_http *http, struct MHD_Connection *connection, int node, bool rotate)
+{
+    if (node != SLC_ALL_NODES) {
+        return refuse(connection, MHD_HTTP_CONFLICT, "epochs and rotations are of the whole network: /control/all");
+    }
+    return obeyed(http, connection, rotate ? slc_localnet_rotate(http->net) : slc_localnet_next_epoch(http->net));
 }
 
 static bool is_gateway(const struct slc_localnet_http *http, int node)
@@ -270,7 +312,7 @@ static enum MHD_Result control(struct slc_localnet_http *http, struct MHD_Connec
     char name[32], order[32];
     int end = 0;
     if (sscanf(path, "/control/%31[^/]/%31[^/]%n", name, order, &end) != 2 || path[end] != 0) {
-        return refuse(connection, MHD_HTTP_NOT_FOUND, "want /control/NODE/ORDER: an id or all; faults, cut or forget");
+        return refuse(connection, MHD_HTTP_NOT_FOUND, "want /control/NODE/ORDER: an id or all, and an order");
     }
     int node = node_of(http, name);
     if (node < SLC_ALL_NODES) return refuse(connection, MHD_HTTP_NOT_FOUND, "no such node; see /status.json");
@@ -278,17 +320,16 @@ static enum MHD_Result control(struct slc_localnet_http *http, struct MHD_Connec
         return refuse(connection, MHD_HTTP_CONFLICT, "that node is run by somebody else");
     }
     if (strcmp(order, "faults") == 0) return set_faults(http, connection, node);
+    bool rotate = strcmp(order, "rotate") == 0;
+    if (rotate || strcmp(order, "epoch") == 0) return turn(http, connection, node, rotate);
     bool cut = strcmp(order, "cut") == 0;
     if (!cut && strcmp(order, "forget") != 0) {
-        return refuse(connection, MHD_HTTP_NOT_FOUND, "no such order: faults, cut or forget");
+        char why[96];
+        (void)snprintf(why, sizeof why, "no such order: %s", orders);
+        return refuse(connection, MHD_HTTP_NOT_FOUND, why);
     }
     if (!is_gateway(http, node)) return refuse(connection, MHD_HTTP_CONFLICT, "that node is a mixnode: no clients");
-    if (cut) {
-        slc_localnet_cut(http->net, node);
-    } else {
-        slc_localnet_forget(http->net, node);
-    }
-    return answer_json(connection, MHD_HTTP_OK, status_json(http));
+    return obeyed(http, connection, cut ? slc_localnet_cut(http->net, node) : slc_localnet_forget(http->net, node));
 }
 
 /* ---- requests ---- */
@@ -297,8 +338,9 @@ static enum MHD_Result get(struct slc_localnet_http *http, struct MHD_Connection
 {
     for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
         if (!ends_with(path, documents[i].end)) continue;
-        const char *text = http->document[documents[i].document];
-        return answer(connection, MHD_HTTP_OK, "application/json", text, strlen(text), MHD_RESPMEM_PERSISTENT);
+        char *text = slc_network_document(slc_localnet_network(http->net), documents[i].document);
+        if (text == NULL) return MHD_NO;
+        return answer(connection, MHD_HTTP_OK, "application/json", text, strlen(text), MHD_RESPMEM_MUST_FREE);
     }
     for (size_t i = 0; i < sizeof constants / sizeof *constants; i++) {
         if (!ends_with(path, constants[i].end)) continue;
@@ -312,6 +354,18 @@ static enum MHD_Result get(struct slc_localnet_http *http, struct MHD_Connection
     if (strcmp(path, "/status.json") == 0) return answer_json(connection, MHD_HTTP_OK, status_json(http));
     if (strcmp(path, "/metrics") == 0) return answer_metrics(http, connection);
     return refuse(connection, MHD_HTTP_NOT_FOUND, "not here; the status page is /");
+}
+
+static enum MHD_Result respond(struct slc_localnet_http *http, struct MHD_Connection *connection, const char *path,
+                               const char *method)
+{
+    bool post = strcmp(method, "POST") == 0;
+    if (strncmp(path, "/control/", 9) == 0) {
+        if (post) return control(http, connection, path);
+        return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "an order is a POST");
+    }
+    if (post || strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) return get(http, connection, path);
+    return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET, POST or OPTIONS");
 }
 
 static enum MHD_Result handle(void *self, struct MHD_Connection *connection, const char *path, const char *method,
@@ -330,26 +384,14 @@ static enum MHD_Result handle(void *self, struct MHD_Connection *connection, con
     }
     if (strcmp(method, "OPTIONS") == 0)
         return answer(connection, MHD_HTTP_NO_CONTENT, "text/plain", "", 0, MHD_RESPMEM_PERSISTENT);
-    bool post = strcmp(method, "POST") == 0;
-    if (strncmp(path, "/control/", 9) == 0) {
-        if (post) return control(self, connection, path);
-        return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "an order is a POST");
-    }
-    if (post || strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) return get(self, connection, path);
-    return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET, POST or OPTIONS");
+    struct slc_localnet_http *http = self;
+    (void)pthread_mutex_lock(&http->lock);
+    enum MHD_Result result = respond(http, connection, path, method);
+    (void)pthread_mutex_unlock(&http->lock);
+    return result;
 }
 
 /* ---- beginning and end ---- */
-
-static enum slc_status make_documents(struct slc_localnet_http *http, struct slc_error *error)
-{
-    const struct slc_network *network = slc_localnet_network(http->net);
-    for (int d = 0; d < SLC_DOCUMENT_COUNT; d++) {
-        http->document[d] = slc_network_document(network, (enum slc_document)d);
-        if (http->document[d] == NULL) return slc_fail(error, SLC_NO_MEMORY, "no memory for the directory");
-    }
-    return SLC_OK;
-}
 
 enum slc_status slc_localnet_http_start(struct slc_localnet_http **out, struct slc_localnet *net, uint16_t port,
                                         uint16_t *bound, struct slc_error *error)
@@ -358,21 +400,16 @@ enum slc_status slc_localnet_http_start(struct slc_localnet_http **out, struct s
     struct slc_localnet_http *http = calloc(1, sizeof *http);
     if (http == NULL) return slc_fail(error, SLC_NO_MEMORY, "no memory");
     http->net = net;
-    enum slc_status status = make_documents(http, error);
-    if (status == SLC_OK) {
-        struct sockaddr_in address = {
-            .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
-        errno = 0;
-        http->daemon =
-            MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD, 0, NULL, NULL, handle, http, MHD_OPTION_SOCK_ADDR, &address,
-                             MHD_OPTION_CONNECTION_LIMIT, 512u, MHD_OPTION_CONNECTION_TIMEOUT, 120u, MHD_OPTION_END);
-        if (http->daemon == NULL) {
-            status =
-                slc_fail(error, errno == EACCES ? SLC_DENIED : SLC_IO, "127.0.0.1:%u: %s; choose another --api-port",
-                         port, errno != 0 ? strerror(errno) : "the directory cannot listen there");
-        }
-    }
-    if (status != SLC_OK) {
+    (void)pthread_mutex_init(&http->lock, NULL);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    errno = 0;
+    http->daemon =
+        MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD, 0, NULL, NULL, handle, http, MHD_OPTION_SOCK_ADDR, &address,
+                         MHD_OPTION_CONNECTION_LIMIT, 512u, MHD_OPTION_CONNECTION_TIMEOUT, 120u, MHD_OPTION_END);
+    if (http->daemon == NULL) {
+        enum slc_status status = errno == EACCES ? SLC_DENIED : SLC_IO;
+        (void)slc_fail(error, status, "127.0.0.1:%u: %s; choose another --api-port", port,
+                       errno != 0 ? strerror(errno) : "the directory cannot listen there");
         slc_localnet_http_stop(http);
         return status;
     }
@@ -382,12 +419,18 @@ enum slc_status slc_localnet_http_start(struct slc_localnet_http **out, struct s
     return SLC_OK;
 }
 
+slc_time slc_localnet_http_tick(struct slc_localnet_http *http)
+{
+    (void)pthread_mutex_lock(&http->lock);
+    slc_time next = slc_localnet_tick(http->net);
+    (void)pthread_mutex_unlock(&http->lock);
+    return next;
+}
+
 void slc_localnet_http_stop(struct slc_localnet_http *http)
 {
     if (http == NULL) return;
     if (http->daemon != NULL) MHD_stop_daemon(http->daemon);
-    for (int d = 0; d < SLC_DOCUMENT_COUNT; d++) {
-        free(http->document[d]);
-    }
+    (void)pthread_mutex_destroy(&http->lock);
     free(http);
 }

@@ -19,7 +19,8 @@
 #include <time.h>
 
 struct options {
-    uint64_t mixnodes, gateways, first_id, seed, port, api_port, threads, queue, inbox, duration;
+    uint64_t mixnodes, gateways, first_id, seed, port, api_port, threads, queue, inbox, duration, epoch,
+        rotation_epochs;
     unsigned hops, frames, backend, wait;
     bool noise, sink, no_delays, metered, json;
     const char *dir, *foreign;
@@ -46,7 +47,7 @@ static int parse(int argc, char **argv, struct options *o)
         {"hops", SLC_OPTION_CHOICE, &o->hops, "HOW", "memory: handed over in the process; tcp: real node frames", 0, 0,
          hop_names, NULL},
         {"noise", SLC_OPTION_FLAG, &o->noise, NULL, "with --hops tcp: Noise between nodes", 0, 0, NULL, NULL},
-        {"frames", SLC_OPTION_CHOICE, &o->frames, "V", "with --hops tcp: v7 as most nodes send, or v8", 0, 0,
+        {"frames", SLC_OPTION_CHOICE, &o->frames, "V", "between nodes: v7 as most send, or v8 with the rotation", 0, 0,
          frame_names, NULL},
         {"sink", SLC_OPTION_FLAG, &o->sink, NULL, "gateways only count what comes in: measures clients alone", 0, 0,
          NULL, NULL},
@@ -57,6 +58,10 @@ static int parse(int argc, char **argv, struct options *o)
          10000000, NULL, NULL},
         {"inbox", SLC_OPTION_NUMBER, &o->inbox, "N", "payloads kept for an absent client (10000)", 0, 10000000, NULL,
          NULL},
+        {"epoch", SLC_OPTION_DURATION, &o->epoch, "T", "length of an epoch, in whole seconds (1h)", 0,
+         365 * 86400 * SLC_SECOND, NULL, NULL},
+        {"rotation-epochs", SLC_OPTION_NUMBER, &o->rotation_epochs, "N", "epochs until the nodes' keys rotate (24)", 1,
+         1000000, NULL, NULL},
         {.help = "What goes wrong, at every node (change it later: POST /control, see docs/localnet.md)"},
         {"loss", SLC_OPTION_SHARE, &o->faults.loss, "P", "share of packets lost, as 2% or 0.02", 0, 0, NULL, NULL},
         {"duplicate", SLC_OPTION_SHARE, &o->faults.duplicate, "P", "share of packets that come twice", 0, 0, NULL,
@@ -94,6 +99,10 @@ static int parse(int argc, char **argv, struct options *o)
         (void)fprintf(stderr, "sluice localnet: --noise is between nodes that speak TCP: add --hops tcp\n");
         code = SLC_EXIT_USAGE;
     }
+    if (code < 0 && (o->epoch == 0 || o->epoch % SLC_SECOND != 0)) {
+        (void)fprintf(stderr, "sluice localnet: --epoch: want whole seconds, as 10s or 1h\n");
+        code = SLC_EXIT_USAGE;
+    }
     return code;
 }
 
@@ -112,6 +121,8 @@ static void configure(const struct options *o, struct slc_localnet_config *c)
     c->first_port = (uint16_t)o->port;
     c->queue_packets = o->queue;
     c->inbox_messages = o->inbox;
+    c->epoch_seconds = o->epoch / SLC_SECOND;
+    c->validity_epochs = (uint32_t)o->rotation_epochs;
     c->faults = o->faults;
     c->runtime.workers = (unsigned)o->threads;
     c->runtime.backend = (enum slc_loop_backend)o->backend;
@@ -225,13 +236,14 @@ static void wake(void *self)
     (void)sem_post(self);
 }
 
-static void wait_for_end(slc_time duration)
+/* Until a signal or the time is up; epochs go on meanwhile. */
+static void wait_for_end(struct slc_localnet_http *http, slc_time duration)
 {
-    slc_time at = slc_now() + duration;
-    const struct timespec end = {.tv_sec = (time_t)(at / SLC_SECOND), .tv_nsec = (long)(at % SLC_SECOND)};
-    while (!slc_signals_stop()) {
-        int failed = duration == 0 ? sem_wait(&asked_to_end) : sem_clockwait(&asked_to_end, CLOCK_MONOTONIC, &end);
-        if (failed != 0 && errno == ETIMEDOUT) return;
+    slc_time end = duration == 0 ? SLC_NEVER : slc_now() + duration;
+    for (slc_time now = slc_now(); !slc_signals_stop() && now < end; now = slc_now()) {
+        slc_time epoch = slc_localnet_http_tick(http), at = epoch < end ? epoch : end;
+        const struct timespec until = {.tv_sec = (time_t)(at / SLC_SECOND), .tv_nsec = (long)(at % SLC_SECOND)};
+        (void)sem_clockwait(&asked_to_end, CLOCK_MONOTONIC, &until);
     }
 }
 
@@ -249,7 +261,7 @@ static int run(const struct options *o, struct slc_localnet_config *config, stru
     if (status == SLC_OK) status = slc_localnet_start(net, error);
     if (status == SLC_OK) {
         say_ready(o, slc_localnet_network(net), api);
-        wait_for_end(o->duration);
+        wait_for_end(http, o->duration);
     }
     slc_localnet_http_stop(http);
     slc_localnet_free(net);
@@ -264,6 +276,8 @@ int slc_localnet_main(int argc, char **argv)
                         .threads = 1,
                         .queue = 200000,
                         .inbox = 10000,
+                        .epoch = 3600 * SLC_SECOND,
+                        .rotation_epochs = 24,
                         .faults = {.reorder_delay = 50 * SLC_MILLISECOND}};
     int code = parse(argc, argv, &o);
     if (code >= 0) return code;

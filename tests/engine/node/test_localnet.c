@@ -29,6 +29,11 @@ static struct slc_node_counters counters(const struct slc_localnet *net, int nod
     return c;
 }
 
+static void must(enum slc_status status)
+{
+    assert_int_equal(status, SLC_OK);
+}
+
 /* ---- through the mixnet and back ---- */
 
 enum { PACKETS = 40 };
@@ -122,14 +127,14 @@ static void a_burst_over_tcp_that_outruns_the_slots_is_not_forgotten(void **stat
     struct slc_localnet *net = start(&config);
     struct visitor *alice = visitor_login(net, 0, 1), *bob = visitor_login(net, 1, 2);
     struct slc_faults faults = {.paused = true};
-    slc_localnet_set_faults(net, 0, &faults);
+    must(slc_localnet_set_faults(net, 0, &faults));
     for (uint32_t i = 0; i < 200; i++) {
         visitor_send(alice, bob, i, 0);
         if (i % 20 == 0) visitor_turn(alice, 0);
     }
     VISITOR_UNTIL(alice, slc_localnet_waiting(net) == 200);
     faults.paused = false;
-    slc_localnet_set_faults(net, 0, &faults); /* all at once into the next hop's connection */
+    must(slc_localnet_set_faults(net, 0, &faults)); /* all at once into the next hop's connection */
     VISITOR_UNTIL(bob, bob->count == 200);
     assert_int_equal(counters(net, SLC_ALL_NODES).queue_dropped, 0);
     visitor_free(alice);
@@ -303,7 +308,7 @@ static void a_paused_node_takes_nothing_until_it_goes_on_and_its_queue_is_bounde
     struct slc_localnet *net = start(&config);
     struct visitor *alice = visitor_login(net, 0, 1), *bob = visitor_login(net, 1, 2);
     struct slc_faults faults = {.paused = true};
-    slc_localnet_set_faults(net, 1, &faults); /* the second layer */
+    must(slc_localnet_set_faults(net, 1, &faults)); /* the second layer */
     assert_true(slc_localnet_faults(net, 1)->paused);
     assert_false(slc_localnet_faults(net, 0)->paused);
     for (uint32_t i = 0; i < 150; i++) {
@@ -315,7 +320,7 @@ static void a_paused_node_takes_nothing_until_it_goes_on_and_its_queue_is_bounde
     assert_int_equal(counters(net, 1).packets_received, 0);
     assert_int_equal(bob->count, 0);
     faults.paused = false;
-    slc_localnet_set_faults(net, SLC_ALL_NODES, &faults);
+    must(slc_localnet_set_faults(net, SLC_ALL_NODES, &faults));
     VISITOR_UNTIL(bob, bob->count == 100);
     assert_int_equal(slc_localnet_waiting(net), 0);
     visitor_free(alice);
@@ -332,7 +337,7 @@ static void a_cut_client_comes_back_to_its_mail(void **state)
     struct slc_localnet *net = start(&config);
     struct visitor *alice = visitor_login(net, 0, 1), *bob = visitor_login(net, 1, 2);
     bob->stays_away = true;
-    slc_localnet_cut(net, 4); /* bob's gateway: the second after three mixnodes */
+    must(slc_localnet_cut(net, 4)); /* bob's gateway: the second after three mixnodes */
     VISITOR_UNTIL(bob, bob->fd < 0);
     assert_int_equal(counters(net, 4).clients_online, 0);
     assert_int_equal(counters(net, 3).clients_online, 1);
@@ -384,7 +389,7 @@ static void a_gateway_that_forgot_registers_its_clients_again(void **state)
     struct slc_localnet_config config = plain();
     struct slc_localnet *net = start(&config);
     struct visitor *alice = visitor_login(net, 0, 1);
-    slc_localnet_forget(net, 3);
+    must(slc_localnet_forget(net, 3));
     VISITOR_UNTIL(alice, alice->lost >= 1);
     VISITOR_UNTIL(alice, counters(net, 3).clients_registered == 2 && slc_gateway_client_ready(alice->session));
     assert_int_equal(counters(net, 3).clients_online, 1);
@@ -577,7 +582,12 @@ static void what_cannot_be_is_refused_with_words(void **state)
     expect_refused(&config, SLC_OUT_OF_RANGE, "65535");
     config.first_port = 0;
 
-    struct slc_foreign_node two[2] = {{.id = 3, .layer = 1}, {.id = 900, .layer = 1}};
+    config.epoch_seconds = 0;
+    expect_refused(&config, SLC_OUT_OF_RANGE, "epoch");
+    config = plain();
+
+    struct slc_foreign_node two[2] = {{.id = 3, .layer = 1, .sphinx_key = {9}, .identity = {1}},
+                                      {.id = 900, .layer = 1, .sphinx_key = {9}, .identity = {2}}};
     config.foreign = two;
     config.foreign_count = 1;
     expect_refused(&config, SLC_DUPLICATE, "foreign node 3");
@@ -585,9 +595,15 @@ static void what_cannot_be_is_refused_with_words(void **state)
     config.foreign_count = 2;
     expect_refused(&config, SLC_DUPLICATE, "twice");
     two[0].id = 901;
+    expect_refused(&config, SLC_DUPLICATE, "key in common");
+    two[1].sphinx_key[0] = 2; /* x^3 + 486662 x^2 + x is no square there: on the twist */
+    expect_refused(&config, SLC_BAD_KEY, "foreign node 900: its Sphinx key");
+    two[1].sphinx_key[0] = 1; /* of order 4 */
+    expect_refused(&config, SLC_BAD_KEY, "foreign node 900: its Sphinx key");
     two[0].layer = 4;
     expect_refused(&config, SLC_BAD_ARGUMENT, "layer 4");
     two[0].layer = 1;
+    two[1].sphinx_key[0] = 8;
     config.mixnodes = 1;
     expect_refused(&config, SLC_NO_ROUTE, "layer 3");
 

@@ -229,6 +229,7 @@ struct journey {
     uint8_t message[MESSAGE_BYTES];
     uint8_t ack[SLC_ACK_PLAINTEXT_BYTES];
     slc_time delay;                             /* at each of the three mixnodes */
+    struct slc_topology *ack_topology;          /* NULL: as for the data         */
     const struct slc_node *hop[SLC_ROUTE_HOPS]; /* result */
     uint8_t packet[SLC_REGULAR_PACKET_BYTES];   /* result */
 };
@@ -261,7 +262,11 @@ static inline void visitor_pack(struct visitor *v, struct journey *j, const stru
     struct slc_packet_job ack = {.plaintext = slc_bytes(j->ack, sizeof j->ack),
                                  .payload_bytes = SLC_ACK_PLAINTEXT_BYTES + SLC_PAYLOAD_OVERHEAD,
                                  .out = plaintext + SLC_SURB_ACK_ADDRESS_BYTES};
-    visitor_route(v, v->gateway, v->keys.identity.public_key, j->delay, ack_hop, &ack.route, random);
+    struct slc_topology *data_topology = v->topology;
+    if (j->ack_topology != NULL) v->topology = j->ack_topology;
+    const struct slc_node *own = slc_topology_find(v->topology, v->gateway->identity);
+    visitor_route(v, own, v->keys.identity.public_key, j->delay, ack_hop, &ack.route, random);
+    v->topology = data_topology;
     assert_int_equal(slc_packets_build(v->scratch, &ack, 1), SLC_OK);
     struct slc_writer head = slc_writer(plaintext, SLC_SURB_ACK_ADDRESS_BYTES);
     slc_address_write_padded(&head, &ack_hop[0]->mix, SLC_SURB_ACK_ADDRESS_BYTES);
@@ -292,7 +297,8 @@ static inline void visitor_submit(struct visitor *v, const uint8_t *packet, size
 static inline void visitor_send(struct visitor *v, const struct visitor *to, uint32_t number, slc_time delay)
 {
     struct journey j = {.delay = delay};
-    visitor_pack(v, &j, to->gateway, to->keys.identity.public_key, number);
+    const struct slc_node *egress = slc_topology_find(v->topology, to->gateway->identity);
+    visitor_pack(v, &j, egress, to->keys.identity.public_key, number);
     visitor_submit(v, j.packet, sizeof j.packet, &j.hop[0]->mix);
 }
 

@@ -311,6 +311,41 @@ static void the_page_needs_nothing_from_elsewhere(void **state)
 
 /* ---- control ---- */
 
+static int epoch_of(const struct site *site, const char *name)
+{
+    cJSON *json = status_of(site);
+    int value = (int)member(member(json, "epoch"), name)->valuedouble;
+    cJSON_Delete(json);
+    return value;
+}
+
+static void an_ordered_rotation_is_in_every_document_of_the_next_answer(void **state)
+{
+    const struct site *site = *state;
+    int epoch = epoch_of(site, "id"), rotation = epoch_of(site, "rotation");
+    expect(site, "POST", "/control/all/epoch", 200, "\"epoch\"");
+    assert_int_equal(epoch_of(site, "id"), epoch + 1);
+    assert_int_equal(epoch_of(site, "rotation"), rotation);
+    int next = epoch_of(site, "next_rotation");
+    expect(site, "POST", "/control/all/rotate", 200, "\"epoch\"");
+    assert_int_equal(epoch_of(site, "id"), next);
+    assert_int_equal(epoch_of(site, "rotation"), rotation + 1);
+    expect(site, "POST", "/control/1/rotate", 409, "/control/all");
+    expect(site, "POST", "/control/4/epoch", 409, "/control/all");
+
+    char base[64];
+    (void)snprintf(base, sizeof base, "http://127.0.0.1:%u/api", site->port);
+    struct slc_topology *topology;
+    struct slc_rotation_info info;
+    struct slc_error error = {0};
+    if (slc_directory_fetch(base, 5000, &topology, &info, &error) != SLC_OK) fail_msg("%s", error.text);
+    assert_int_equal(topology->rotation_id, rotation + 1);
+    assert_int_equal(topology->epoch_id, next);
+    assert_int_equal(info.current_epoch, next);
+    slc_topology_release(topology);
+    assert_true(slc_localnet_http_tick(site->http) > slc_now());
+}
+
 static void faults_change_one_by_one_and_keep_the_rest(void **state)
 {
     const struct site *site = *state;
@@ -401,6 +436,7 @@ int main(void)
         cmocka_unit_test(the_status_tells_every_node_and_thread),
         cmocka_unit_test(metrics_are_in_the_form_that_prometheus_reads),
         cmocka_unit_test(the_page_needs_nothing_from_elsewhere),
+        cmocka_unit_test(an_ordered_rotation_is_in_every_document_of_the_next_answer),
         cmocka_unit_test(faults_change_one_by_one_and_keep_the_rest),
         cmocka_unit_test(a_wrong_argument_changes_nothing_and_is_named),
         cmocka_unit_test(orders_go_to_nodes_that_can_obey),
