@@ -29,6 +29,11 @@ struct slc_client_port {
      * is gone. Else (SLC_AGAIN, SLC_CLOSED) the client drops it and repeats the packet later.
      */
     enum slc_status (*send)(void *self, uint32_t index, uint8_t *slot, const uint8_t *data, size_t len, slc_time due);
+    /*
+     * How many frames of client `index` were due and are not written yet: what stands in the reference's mix queue
+     * (chapter 4, section 3.3). NULL: none ever.
+     */
+    size_t (*waiting)(void *self, uint32_t index);
     /* Open a WebSocket to `gateway` for client `index`; answer by _opened() or _closed(). Drop the old one first. */
     void (*connect)(void *self, uint32_t index, const struct slc_node *gateway);
     void (*disconnect)(void *self, uint32_t index);
@@ -116,10 +121,6 @@ struct slc_outgoing {
     uint64_t lane;            /* connection it belongs to (chapter 4, section 2.1); 0: the general lane      */
     uint32_t retransmissions; /* most repeats of a fragment, then EXPIRED; or one of SLC_RETRANSMISSIONS_...   */
 };
-/* As the traffic and section 1.3 say; none at all; without limit. */
-#define SLC_RETRANSMISSIONS_DEFAULT   0U
-#define SLC_RETRANSMISSIONS_NONE      (UINT32_MAX - 1)
-#define SLC_RETRANSMISSIONS_UNLIMITED UINT32_MAX
 size_t slc_outgoing_head(bool reply, bool anonymous, uint32_t surbs);
 /*
  * Takes the message; it is built and sent in later runs. On an error (SLC_FULL: too many pending fragments,
@@ -130,6 +131,17 @@ SLC_MUST_CHECK enum slc_status slc_clients_send(struct slc_clients *clients, con
                                                 slc_time now);
 /* Fragments of client `index` that wait for a slot or for SURBs: what a sender can use as backpressure. */
 size_t slc_clients_queue(const struct slc_clients *clients, uint32_t index);
+/*
+ * The same of one lane of the application's (0: the general lane), retransmissions apart: right at any time, also after
+ * it was closed (chapter 4, section 2.4).
+ */
+size_t slc_clients_lane_queue(const struct slc_clients *clients, uint32_t index, uint64_t lane);
+/*
+ * Closes a lane: what of its messages has no slot yet is not sent any more, and those messages are EXPIRED with
+ * SLC_CLOSED; fragments that are on their way still arrive. Replies that wait for SURBs stay, as in the reference. A
+ * later message opens the lane again.
+ */
+void slc_clients_close_lane(struct slc_clients *clients, uint32_t index, uint64_t lane, slc_time now);
 
 /* ---- what happened ---- */
 
@@ -185,6 +197,11 @@ bool slc_clients_run(struct slc_clients *clients, slc_time now, uint64_t unix_no
     X(slot_lateness_worst_ns, "the worst of them")                                                                     \
     X(batches, "batches of packets built")                                                                             \
     X(batch_packets, "packets in them")                                                                                \
+    X(look_ahead_ns, "look-aheads, added up over the batches")                                                         \
+    X(slowdowns, "steps by which main streams became slower, for gateways that did not keep up")                       \
+    X(speedups, "steps by which they became faster again")                                                             \
+    X(cover_dropped, "loop cover packets left out because the gateway did not keep up")                                \
+    X(lanes_closed, "lanes that were closed, or waited too long, with something in them")                              \
     X(connects, "connections asked for")                                                                               \
     X(losts, "connections lost")
 

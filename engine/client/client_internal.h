@@ -41,6 +41,7 @@ struct message {
     uint32_t one_set;
     uint32_t client, snapshot, surbs;
     uint32_t next_fragment, sent, acked; /* fragments: first not yet in a slot, sent once, acked */
+    uint32_t retransmissions;            /* most repeats of a fragment; UINT32_MAX: no limit     */
     uint8_t kind;                        /* enum slc_message_kind */
     bool live, internal, bare;           /* bare: its SURBs are not made yet */
 };

@@ -48,9 +48,8 @@ enum slc_status slc_clients_new(struct slc_clients **clients, const struct slc_c
 {
     *clients = NULL;
     size_t packet_bytes = slc_packet_bytes(config->traffic->size);
-    if (packet_bytes == 0 || config->traffic->size == SLC_SIZE_ACK || config->max_clients == 0 || config->batch == 0) {
-        return SLC_BAD_ARGUMENT;
-    }
+    enum slc_status sound = slc_traffic_check(config->traffic, NULL);
+    if (sound != SLC_OK || config->max_clients == 0 || config->batch == 0) return SLC_BAD_ARGUMENT;
     struct slc_clients *c = calloc(1, sizeof *c);
     if (c == NULL) return SLC_NO_MEMORY;
     c->traffic = config->traffic;

@@ -8,7 +8,10 @@
  * first in, first out, and kept whole, since fragments are cut anew for each packet.
  */
 
-enum { SLAB = 64 /* messages allocated at a time */ };
+enum {
+    SLAB = 64,          /* messages allocated at a time */
+    REPLY_REPEATS = 10, /* of what goes through SURBs, if nothing else is said (section 1.3) */
+};
 
 struct message_slab {
     struct message_slab *next;
@@ -101,6 +104,21 @@ size_t slc_outgoing_head(bool reply, bool anonymous, uint32_t surbs)
     return slc_message_head_bytes(SLC_MESSAGE_PLAIN, 0);
 }
 
+static uint32_t limit(uint32_t setting, uint32_t otherwise)
+{
+    if (setting == SLC_RETRANSMISSIONS_DEFAULT) return otherwise;
+    return setting == SLC_RETRANSMISSIONS_NONE ? 0 : setting;
+}
+
+/* What the message, its kind and the traffic allow, whichever is least (section 1.3). */
+static void limit_repeats(const struct slc_clients *c, struct message *m)
+{
+    bool by_surb = m->kind == SLC_MESSAGE_REPLY || m->kind == SLC_MESSAGE_SURB_REQUEST;
+    uint32_t own = limit(m->retransmissions, by_surb ? REPLY_REPEATS : SLC_RETRANSMISSIONS_UNLIMITED);
+    uint32_t all = limit(c->traffic->retransmissions, SLC_RETRANSMISSIONS_UNLIMITED);
+    m->retransmissions = own < all ? own : all;
+}
+
 /* Cuts and queues; the message is its caller's again on an error. */
 static enum slc_status enqueue(struct slc_clients *c, struct client *k, struct message *m, size_t len)
 {
@@ -112,6 +130,7 @@ static enum slc_status enqueue(struct slc_clients *c, struct client *k, struct m
     if (m->set_ids == NULL) return SLC_NO_MEMORY;
     slc_set_ids(m->set_ids, m->cut.sets, c->random);
     m->client = slc_client_index(c, k);
+    limit_repeats(c, m);
     slc_list_append(&k->queue, m);
     k->queued += m->cut.fragments;
     m->bare = m->surbs > 0;
@@ -154,6 +173,7 @@ enum slc_status slc_clients_send(struct slc_clients *c, const struct slc_outgoin
     c->now = now;
     m->token = out->token;
     m->intended = out->intended;
+    m->retransmissions = out->retransmissions;
     m->memory = out->memory;
     m->bytes = out->memory + out->offset - head;
     enum slc_status status = address_message(c, k, m, out);

@@ -3,7 +3,6 @@
 
 /* What goes into which slot, and what becomes of it (docs/protocol/4-client.md, sections 3, 4.1 and 6). */
 
-enum { REPLY_ATTEMPTS = 10 /* retransmissions of what goes through SURBs, if nothing else is said (section 1.3) */ };
 enum { TURN = 2 /* batches that one turn builds at most */ };
 #define LATE     SLC_MILLISECOND
 #define PATIENCE SLC_SECOND /* behind which slots are given up */
@@ -25,13 +24,6 @@ static void queue_retry(struct client *k, uint32_t place)
     k->queued++;
 }
 
-static uint32_t attempts_allowed(const struct slc_clients *c, const struct message *m)
-{
-    if (c->traffic->retransmissions > 0) return c->traffic->retransmissions;
-    bool by_surb = m->kind == SLC_MESSAGE_REPLY || m->kind == SLC_MESSAGE_SURB_REQUEST;
-    return by_surb ? REPLY_ATTEMPTS : UINT16_MAX;
-}
-
 void slc_send_overdue(struct slc_clients *c, struct client *k, slc_time now)
 {
     uint32_t place;
@@ -39,7 +31,7 @@ void slc_send_overdue(struct slc_clients *c, struct client *k, slc_time now)
     while (slc_pending_expired(&k->pending, now, &place)) {
         struct slc_pending_entry *e = &k->pending.entries[place];
         struct message *m = e->message;
-        if (e->attempts > attempts_allowed(c, m)) {
+        if (e->attempts > m->retransmissions) {
             slc_messages_expire(c, m, SLC_TIMEOUT);
         } else {
             queue_retry(k, place);

@@ -10,8 +10,8 @@
  * documentation. Pure; any thread.
  *
  * Values are words: durations "15ms", "1.5s", "5m", "1h", also several as in "1m 30s"; "true", "false"; numbers; packet
- * sizes "regular", "extended8", "extended16", "extended32"; "none" where there may be none. Quotes around a value, as in
- * the reference's files, are taken off.
+ * sizes "regular", "extended8", "extended16", "extended32"; "none" where there may be none. Quotes around a value, as
+ * in the reference's files, are taken off.
  */
 
 /*

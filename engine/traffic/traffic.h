@@ -19,10 +19,10 @@ enum slc_pacing {
     SLC_PACING_NONE,    /* every packet leaves as soon as it can; no cover in the main stream                  */
 };
 
-/* Limits of retransmissions, here and per message; other numbers are the number (section 1.3). */
-#define SLC_RETRANSMISSIONS_DEFAULT UINT32_C(0) /* no limit; 10 for what goes through SURBs */
-#define SLC_RETRANSMISSIONS_NONE    UINT32_MAX
-#define SLC_RETRANSMISSIONS_ENDLESS (UINT32_MAX - 1) /* per message: no limit, whatever its kind */
+/* Limits of retransmissions, for all and per message (the smaller counts); other numbers are the number. */
+#define SLC_RETRANSMISSIONS_DEFAULT   UINT32_C(0) /* no limit, but 10 for what goes through SURBs (section 1.3) */
+#define SLC_RETRANSMISSIONS_NONE      (UINT32_MAX - 1)
+#define SLC_RETRANSMISSIONS_UNLIMITED UINT32_MAX /* whatever the kind of message */
 
 /* What a client asks its gateway to remember of a session (section 13). */
 enum slc_session_type {
@@ -36,16 +36,16 @@ enum slc_session_type {
 
 struct slc_traffic {
     enum slc_pacing pacing;
-    slc_time main_mean;       /* between slots of the main stream: 20 ms                                        */
-    bool adaptive;            /* slots come up to 6 times slower while the gateway does not keep up: true       */
-    slc_time loop_mean;       /* between loop cover packets: 200 ms; 0: no loop cover stream                     */
-    bool no_loop;             /* no loop cover stream, whatever its mean: false                                  */
-    slc_time hop_delay;       /* mean delay per mix hop: 15 ms                                                  */
-    slc_time ack_hop_delay;   /* the same for acks: 15 ms                                                       */
-    double ack_wait_factor;   /* 1.5                                                                            */
-    slc_time ack_wait_extra;  /* 1500 ms                                                                        */
-    uint32_t retransmissions; /* at most, per fragment; then the message is reported as expired: DEFAULT         */
-    enum slc_packet_size size;           /* of data and cover packets: regular                                  */
+    slc_time main_mean;        /* between slots of the main stream: 20 ms                                        */
+    bool adaptive;             /* slots come up to 6 times slower while the gateway does not keep up: true       */
+    slc_time loop_mean;        /* between loop cover packets: 200 ms; 0: no loop cover stream                     */
+    bool no_loop;              /* no loop cover stream, whatever its mean: false                                  */
+    slc_time hop_delay;        /* mean delay per mix hop: 15 ms                                                  */
+    slc_time ack_hop_delay;    /* the same for acks: 15 ms                                                       */
+    double ack_wait_factor;    /* 1.5                                                                            */
+    slc_time ack_wait_extra;   /* 1500 ms                                                                        */
+    uint32_t retransmissions;  /* at most, per fragment; then the message is reported as expired: DEFAULT         */
+    enum slc_packet_size size; /* of data and cover packets: regular                                  */
     enum slc_packet_size secondary_size; /* 0: none. For messages that need fewer packets with it, and some cover */
     double cover_primary_share;          /* of cover packets of the primary size, if there are two: 0.7          */
     bool no_mix_hops;                    /* packets of messages go straight to the recipient's gateway: false    */
@@ -73,15 +73,15 @@ struct slc_traffic {
     enum slc_session_type session_type;
 
     /* the directory, for whoever refreshes it (sections 10.7, 10.8, 11) */
-    slc_time topology_refresh;      /* 5 min                                                                 */
-    bool topology_fixed;            /* no refreshing: false                                                  */
-    slc_time startup_gateway_wait;  /* 70 min each, for programs that wait at all                            */
+    slc_time topology_refresh;     /* 5 min                                                                 */
+    bool topology_fixed;           /* no refreshing: false                                                  */
+    slc_time startup_gateway_wait; /* 70 min each, for programs that wait at all                            */
     slc_time startup_network_wait;
-    uint32_t mixnode_performance;   /* percent, at least: 50                                                 */
-    uint32_t gateway_performance;   /* 50                                                                    */
-    bool extended_topology;         /* one list of all nodes: false                                          */
-    bool ignore_egress_role;        /* true                                                                  */
-    bool ignore_ingress_role;       /* true                                                                  */
+    uint32_t mixnode_performance; /* percent, at least: 50                                                 */
+    uint32_t gateway_performance; /* 50                                                                    */
+    bool extended_topology;       /* one list of all nodes: false                                          */
+    bool ignore_egress_role;      /* true                                                                  */
+    bool ignore_ingress_role;     /* true                                                                  */
 
     /* statistics (section 9) */
     bool stats_enabled;      /* true, but nothing is reported without a provider                             */
