@@ -17,6 +17,7 @@ static const struct subcommand {
     {"load", slc_load_main, "load-test a mixnet, by default a local one started inside"},
     {"localnet", slc_localnet_main, "run a whole mixnet on this machine, for any client"},
     {"client", slc_client_main, "be one Nym client: send, receive, reply"},
+    {"echo", slc_echo_main, "be a service that answers every message by SURB"},
     {"bench", slc_bench_main, "measure the packet engine, beside the published crates"},
 };
 

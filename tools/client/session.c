@@ -3,6 +3,7 @@
 
 #include "crypto/base/secret.h"
 #include "tools/client/identity.h"
+#include "tools/common/mixnet.h"
 #include "tools/common/options.h"
 
 #include <stdio.h>
@@ -11,19 +12,6 @@
 enum { GATEWAYS_MAX = 4096 };
 
 /* ---- who and where ---- */
-
-static int load_topology(const struct slc_session_options *o, struct slc_topology **topology,
-                         struct slc_rotation_info *info, struct slc_error *error)
-{
-    if (o->network != NULL) {
-        return slc_topology_load(o->network, topology, error) == SLC_OK ? -1 : SLC_EXIT_USAGE;
-    }
-    slc_directory_start();
-    enum slc_status status =
-        slc_directory_fetch(o->nym_api, (unsigned)(o->fetch_limit / SLC_MILLISECOND), topology, info, error);
-    if (status == SLC_OK) return -1;
-    return status == SLC_BAD_ARGUMENT ? SLC_EXIT_USAGE : SLC_EXIT_NO_CONNECTION;
-}
 
 static enum slc_status pick_gateway(const struct slc_topology *topology, struct slc_random *random,
                                     uint8_t gateway[SLC_IDENTITY_BYTES], struct slc_error *error)
@@ -86,13 +74,14 @@ static void configure(const struct slc_session_options *o, struct slc_engine_con
     if (o->no_cover) c->traffic.loop_mean = 0;
 }
 
-static int start_engine(struct slc_session *s, const struct slc_session_options *o, struct slc_topology *topology,
-                        const struct slc_rotation_info *info, const struct slc_client_setup *setup,
-                        struct slc_error *error)
+static int start_engine(struct slc_session *s, const struct slc_session_options *o, const struct slc_mixnet *mixnet,
+                        const struct slc_client_setup *setup, struct slc_error *error)
 {
     struct slc_engine_config config;
     configure(o, &config);
-    if (slc_engine_new(&s->engine, &config, topology, info, error) != SLC_OK) return SLC_EXIT_USAGE;
+    if (slc_engine_new(&s->engine, &config, mixnet->topology, slc_mixnet_info(mixnet), error) != SLC_OK) {
+        return SLC_EXIT_USAGE;
+    }
     enum slc_status status = slc_engine_add(s->engine, setup, &s->client);
     if (status != SLC_OK) {
         char gateway[SLC_BASE58_MAX] = "";
@@ -108,9 +97,8 @@ static int start_engine(struct slc_session *s, const struct slc_session_options 
 int slc_session_open(struct slc_session *s, const struct slc_session_options *o, struct slc_error *error)
 {
     *s = (struct slc_session){.keys = o->keys};
-    struct slc_topology *topology = NULL;
-    struct slc_rotation_info info = {0};
-    int code = load_topology(o, &topology, &info, error);
+    struct slc_mixnet mixnet;
+    int code = slc_mixnet_find(&mixnet, o->nym_api, o->network, o->fetch_limit, error);
     if (code >= 0) return code;
     struct secrets {
         struct slc_client_setup setup;
@@ -119,13 +107,13 @@ int slc_session_open(struct slc_session *s, const struct slc_session_options *o,
     if (secrets == NULL) {
         code = SLC_EXIT_USAGE;
         (void)slc_fail(error, SLC_NO_MEMORY, "no guarded memory for the keys");
-    } else if (find_identity(o, topology, &secrets->setup, &secrets->registration, error) != SLC_OK) {
+    } else if (find_identity(o, mixnet.topology, &secrets->setup, &secrets->registration, error) != SLC_OK) {
         code = SLC_EXIT_USAGE;
     } else {
-        code = start_engine(s, o, topology, o->network == NULL ? &info : NULL, &secrets->setup, error);
+        code = start_engine(s, o, &mixnet, &secrets->setup, error);
     }
     slc_guarded_free(secrets);
-    slc_topology_release(topology);
+    slc_mixnet_release(&mixnet);
     if (code >= 0 || o->network != NULL) return code;
     enum slc_status status = slc_refresh_start(&s->refresh, o->nym_api, o->refresh, slc_session_wake, s, error);
     return status == SLC_OK ? -1 : SLC_EXIT_USAGE;

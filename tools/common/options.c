@@ -125,6 +125,8 @@ static const char *wanted(const struct slc_option *o, char *text, size_t cap)
         return "a size such as 1000, 100KB or 2KiB";
     case SLC_OPTION_CPUS:
         return "a list of CPUs such as 0,2-3";
+    case SLC_OPTION_LIST:
+        return "it at most 64 times";
     case SLC_OPTION_CHOICE: {
         size_t len = (size_t)snprintf(text, cap, "one of");
         for (unsigned i = 0; o->choices[i] != NULL && len < cap; i++) {
@@ -160,6 +162,12 @@ static bool set_value(const struct slc_option *o, const char *text, bool *range)
         return parse_choice(text, o->choices, o->target);
     case SLC_OPTION_CPUS:
         return parse_cpus(text, o->target);
+    case SLC_OPTION_LIST: {
+        struct slc_text_list *list = o->target;
+        if (list->count == SLC_TEXTS_MAX) return false;
+        list->text[list->count++] = text;
+        return true;
+    }
     case SLC_OPTION_NUMBER:
     case SLC_OPTION_DURATION:
     case SLC_OPTION_BYTES:

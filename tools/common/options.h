@@ -31,10 +31,18 @@ enum slc_option_kind {
     SLC_OPTION_BYTES,    /* uint64_t *: "1000", "100KB", "1MB" (powers of 1000), "2KiB"    */
     SLC_OPTION_CHOICE,   /* unsigned *: index into `choices`                              */
     SLC_OPTION_CPUS,     /* struct slc_cpu_list *: "0,2-3"                                */
+    SLC_OPTION_LIST,     /* struct slc_text_list *: each time it is given, one more       */
 };
 
 struct slc_cpu_list {
     int cpu[256];
+    unsigned count;
+};
+
+/* Texts of the command line, which outlives them. */
+enum { SLC_TEXTS_MAX = 64 };
+struct slc_text_list {
+    const char *text[SLC_TEXTS_MAX];
     unsigned count;
 };
 

@@ -18,7 +18,7 @@ static int may_load(const struct slc_load_options *o, const struct slc_load_targ
     struct slc_error error = {0};
     struct slc_traffic traffic;
     slc_load_traffic(o, &traffic);
-    if (slc_topology_is_local(target->topology)) return -1;
+    if (slc_topology_is_local(target->mixnet.topology)) return -1;
     if (slc_load_may(o, &traffic, &error) == SLC_OK) return -1;
     (void)fprintf(stderr, "sluice load: %s: ", target->text);
     (void)fprintf(stderr, "%s\n", error.text);

@@ -4,6 +4,7 @@
 
 #include "engine/engine.h"
 #include "engine/node/localnet.h"
+#include "tools/common/mixnet.h"
 #include "tools/common/options.h"
 #include "tools/load/arrivals.h"
 #include "tools/load/ledger.h"
@@ -66,13 +67,13 @@ SLC_MUST_CHECK enum slc_status slc_load_may(const struct slc_load_options *optio
 
 struct slc_load_target {
     struct slc_localnet *net; /* NULL: runs elsewhere */
-    struct slc_topology *topology;
-    struct slc_rotation_info info;
-    bool has_info;
+    struct slc_mixnet mixnet;
     char text[320]; /* for people */
 };
 /* Starts, reads or fetches it. Returns -1, or the exit code after saying why. */
 int slc_load_target_open(struct slc_load_target *target, const struct slc_load_options *options);
+/* The local mixnet's snapshot as it is now, in place of the one before. Control thread. */
+SLC_MUST_CHECK enum slc_status slc_load_target_refresh(struct slc_load_target *target, struct slc_error *error);
 void slc_load_target_close(struct slc_load_target *target);
 
 /* ---- the run ---- */

@@ -113,11 +113,11 @@ static enum slc_status make_books(struct slc_load *l)
 
 static enum slc_status find_gateways(struct slc_load *l, struct slc_error *error)
 {
-    size_t count = slc_topology_gateways(l->target->topology, NULL, 0);
+    size_t count = slc_topology_gateways(l->target->mixnet.topology, NULL, 0);
     if (count == 0) return slc_fail(error, SLC_NO_ROUTE, "%s: no gateway takes clients", l->target->text);
     l->gateways = calloc(count, sizeof *l->gateways);
     if (l->gateways == NULL) return slc_fail(error, SLC_NO_MEMORY, "no memory");
-    l->gateway_count = slc_topology_gateways(l->target->topology, l->gateways, count);
+    l->gateway_count = slc_topology_gateways(l->target->mixnet.topology, l->gateways, count);
     return SLC_OK;
 }
 
@@ -133,8 +133,8 @@ static int make(struct slc_load *l)
     randombytes_buf(l->key.bytes, sizeof l->key.bytes);
     configure(l, &config);
     size_t resident = slc_load_resident();
-    const struct slc_rotation_info *info = l->target->has_info ? &l->target->info : NULL;
-    enum slc_status status = slc_engine_new(&l->engine, &config, l->target->topology, info, &error);
+    const struct slc_rotation_info *info = slc_mixnet_info(&l->target->mixnet);
+    enum slc_status status = slc_engine_new(&l->engine, &config, l->target->mixnet.topology, info, &error);
     if (status == SLC_OK) {
         status = add_clients(l);
         if (status != SLC_OK) (void)slc_fail(&error, status, "adding clients: %s", slc_status_text(status));

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FETCH_TIMEOUT_MS = 20000 };
+#define FETCH_LIMIT (20 * SLC_SECOND)
 
 static int failed(int code, const struct slc_error *error)
 {
@@ -17,6 +17,17 @@ static int failed(int code, const struct slc_error *error)
 static size_t at_least(size_t least, uint64_t wanted)
 {
     return wanted > least ? (size_t)wanted : least;
+}
+
+enum slc_status slc_load_target_refresh(struct slc_load_target *t, struct slc_error *error)
+{
+    struct slc_topology *topology;
+    enum slc_status status = slc_localnet_topology(t->net, &topology, error);
+    if (status != SLC_OK) return status;
+    slc_mixnet_release(&t->mixnet);
+    t->mixnet = (struct slc_mixnet){.topology = topology, .has_info = true};
+    slc_localnet_rotation_info(t->net, &t->mixnet.info);
+    return SLC_OK;
 }
 
 static int open_local(struct slc_load_target *t, const struct slc_load_options *o)
@@ -38,9 +49,7 @@ static int open_local(struct slc_load_target *t, const struct slc_load_options *
     config.max_clients = at_least(config.max_clients, o->clients);
     if (slc_localnet_new(&t->net, &config, &error) != SLC_OK) return failed(SLC_EXIT_USAGE, &error);
     if (slc_localnet_start(t->net, &error) != SLC_OK) return failed(SLC_EXIT_USAGE, &error);
-    if (slc_localnet_topology(t->net, &t->topology, &error) != SLC_OK) return failed(SLC_EXIT_USAGE, &error);
-    slc_localnet_rotation_info(t->net, &t->info);
-    t->has_info = true;
+    if (slc_load_target_refresh(t, &error) != SLC_OK) return failed(SLC_EXIT_USAGE, &error);
     (void)snprintf(t->text, sizeof t->text, "local mixnet (%u mixnodes, %u gateway%s)", config.mixnodes,
                    config.gateways, config.gateways == 1 ? "" : "s");
     return -1;
@@ -51,26 +60,15 @@ int slc_load_target_open(struct slc_load_target *t, const struct slc_load_option
     struct slc_error error = {0};
     memset(t, 0, sizeof *t);
     if (o->local) return open_local(t, o);
-    if (o->network != NULL) {
-        if (slc_topology_load(o->network, &t->topology, &error) != SLC_OK) return failed(SLC_EXIT_USAGE, &error);
-        slc_report_clean(t->text, sizeof t->text, o->network);
-        return -1;
-    }
-    slc_directory_start();
-    enum slc_status status = slc_directory_fetch(o->api, FETCH_TIMEOUT_MS, &t->topology, &t->info, &error);
-    if (status != SLC_OK) {
-        bool reached = status != SLC_IO && status != SLC_TIMEOUT && status != SLC_REFUSED;
-        return failed(reached ? SLC_EXIT_USAGE : SLC_EXIT_NO_CONNECTION, &error);
-    }
-    t->has_info = true;
-    slc_report_clean(t->text, sizeof t->text, o->api);
+    int code = slc_mixnet_find(&t->mixnet, o->api, o->network, FETCH_LIMIT, &error);
+    if (code >= 0) return failed(code, &error);
+    slc_report_clean(t->text, sizeof t->text, o->network != NULL ? o->network : o->api);
     return -1;
 }
 
 void slc_load_target_close(struct slc_load_target *t)
 {
-    slc_topology_release(t->topology);
-    t->topology = NULL;
+    slc_mixnet_release(&t->mixnet);
     if (t->net == NULL) return;
     slc_localnet_stop(t->net);
     slc_localnet_free(t->net);
