@@ -111,17 +111,23 @@ static void append(struct transit **first, struct transit **last, struct transit
     *last = t;
 }
 
-/* Uniform in [0, 1), from the packet alone: the same packets suffer in every run with the same seed. */
-static double fault_draw(const struct crew *crew, const struct transit *t, uint8_t rule)
+double crew_fault_draw(const struct crew *crew, const struct node *node, uint8_t rule, struct slc_bytes bytes)
 {
-    uint8_t input[37], hash[8];
-    memcpy(input, &t->node, 4);
+    uint8_t input[37] = {0}, hash[8];
+    const uint32_t index = node->index;
+    memcpy(input, &index, 4);
     input[4] = rule;
-    memcpy(input + 5, t->bytes, 32);
+    memcpy(input + 5, bytes.data, bytes.len < 32 ? bytes.len : 32);
     crypto_shorthash(hash, input, sizeof input, crew->net->fault_key);
     uint64_t drawn;
     memcpy(&drawn, hash, sizeof drawn);
     return (double)(drawn >> 11) * 0x1p-53;
+}
+
+static bool suffers(const struct crew *crew, const struct node *node, uint8_t rule, const struct transit *t,
+                    double share)
+{
+    return share > 0 && crew_fault_draw(crew, node, rule, slc_bytes(t->bytes, t->len)) < share;
 }
 
 /* Held back as on a slow link: it arrives later, so the node's own delay comes on top. */
@@ -156,14 +162,14 @@ static bool apply_faults(struct crew *crew, struct node *node, struct transit *t
 {
     const struct slc_faults *f = &node->faults;
     t->faulted = true;
-    if (f->loss > 0 && fault_draw(crew, t, 1) < f->loss) {
+    if (suffers(crew, node, 1, t, f->loss)) {
         COUNT(node, fault_lost, 1);
         transit_free(crew, t);
         return false;
     }
     slc_time delay = f->extra_delay;
-    if (f->reorder > 0 && fault_draw(crew, t, 3) < f->reorder) delay += f->reorder_delay;
-    struct transit *copy = f->duplicate > 0 && fault_draw(crew, t, 2) < f->duplicate ? copy_of(crew, t) : NULL;
+    if (suffers(crew, node, 3, t, f->reorder)) delay += f->reorder_delay;
+    struct transit *copy = suffers(crew, node, 2, t, f->duplicate) ? copy_of(crew, t) : NULL;
     if (copy != NULL) {
         COUNT(node, fault_duplicated, 1);
         if (delay > 0) {
@@ -312,6 +318,7 @@ static void obey(struct crew *crew, const struct node_note *note, slc_time now)
         }
         if (note->kind == NOTE_FAULTS) {
             node->faults = note->order.faults;
+            node->next_cut = now + node->faults.cut_every;
             if (!node->faults.paused) release_held(crew, node, now);
         } else if (node->layer == 0 && note->kind == NOTE_CUT) {
             gateway_cut(crew, node);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/node/node_internal.h"
 
+#include "net/gateway/messages.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,10 +106,44 @@ static void take_events(struct crew *crew, struct connection *c)
     }
 }
 
+/* ---- a door that is not open ---- */
+
+static void say_refused(struct crew *crew, struct connection *c)
+{
+    uint8_t *slot = slc_worker_slot(crew->worker, SLC_SERVER_TEXT_MAX);
+    if (slot == NULL) return;
+    struct slc_writer out = slc_writer(slot + SLC_SLOT_HEAD, SLC_SERVER_TEXT_MAX);
+    slc_control_message_write(
+        &(struct slc_control_message){.kind = SLC_MESSAGE_ERROR,
+                                      .text = slc_bytes_of_text("this gateway turns everybody away, on purpose")},
+        &out);
+    (void)send_text(crew, c, slot, out.len);
+}
+
+/* True when a text of a client that is not in has been dealt with; `c` may be gone. */
+static bool turned_away(struct crew *crew, struct connection *c)
+{
+    struct node *gateway = &crew->net->nodes[c->node];
+    enum slc_door door = gateway->faults.door;
+    if (door == SLC_DOOR_OPEN || slc_server_session_client(c->session) != NULL) return false;
+    COUNT(gateway, fault_refused, 1);
+    if (door == SLC_DOOR_MUTE) return true;
+    if (door == SLC_DOOR_REFUSING) say_refused(crew, c);
+    slc_worker_close(crew->worker, c->link, false);
+    close_connection(crew, c);
+    return true;
+}
+
 /* ---- connections ---- */
 
 static void accepted(struct crew *crew, const struct slc_received *r, slc_time now)
 {
+    struct node *gateway = &crew->net->nodes[(uint32_t)r->token];
+    if (gateway->faults.door == SLC_DOOR_SHUT) {
+        COUNT(gateway, fault_refused, 1);
+        slc_worker_close(crew->worker, r->link, false);
+        return;
+    }
     uint32_t index = crew->free_connection;
     if (index == UINT32_MAX) {
         slc_worker_close(crew->worker, r->link, true);
@@ -120,12 +156,12 @@ static void accepted(struct crew *crew, const struct slc_received *r, slc_time n
         return;
     }
     crew->free_connection = c->next_free;
-    struct node *gateway = &crew->net->nodes[(uint32_t)r->token];
     c->link = r->link;
     c->node = gateway->index;
     c->mail = false;
     crew->by_link[r->link >> 56][(uint32_t)r->link] = index + 1;
-    const struct slc_server_config config = {.identity = &gateway->identity,
+    const struct slc_server_config config = {.identity =
+                                                 gateway->faults.wrong_key ? &gateway->impostor : &gateway->identity,
                                              .registry = gateway->registry,
                                              .random = &crew->random,
                                              .metered = crew->net->config.metered};
@@ -162,6 +198,10 @@ void gateway_received(struct crew *crew, const struct slc_received *r, slc_time 
         return;
     }
     size_t before = slc_registry_count(crew->net->nodes[c->node].registry);
+    if (turned_away(crew, c)) {
+        slc_worker_release(crew->worker, r);
+        return;
+    }
     if (r->kind == SLC_RECEIVED_TEXT) {
         slc_server_session_text(c->session, slc_bytes(r->data, r->len), now, slc_unix_seconds());
     } else {
@@ -172,8 +212,20 @@ void gateway_received(struct crew *crew, const struct slc_received *r, slc_time 
     slc_worker_release(crew->worker, r);
 }
 
+static void cut_in_time(struct crew *crew, slc_time now)
+{
+    for (size_t i = crew->net->config.mixnodes; i < crew->net->own_count; i++) {
+        struct node *gateway = &crew->net->nodes[i];
+        bool ours = gateway->worker == crew->index && gateway->faults.cut_every > 0;
+        if (!ours || now < gateway->next_cut) continue;
+        if (gateway->next_cut > 0) gateway_cut(crew, gateway);
+        gateway->next_cut = now + gateway->faults.cut_every;
+    }
+}
+
 void gateway_tick(struct crew *crew, slc_time now)
 {
+    cut_in_time(crew, now);
     for (size_t i = 0; i < crew->connection_count; i++) {
         struct connection *c = &crew->connections[i];
         if (c->link == 0 || slc_server_session_due(c->session) > now) continue;
@@ -266,6 +318,7 @@ static void send_pushes(struct crew *crew)
         const struct push *push = &crew->pushes[i];
         uint8_t *frame = push->slot + SLC_SLOT_HEAD - SLC_FRAME_HEAD_BYTES;
         size_t len = push->len + SLC_FRAME_OVERHEAD;
+        if (push->garbage) slc_random_bytes(&crew->random, frame, len);
         size_t head = slc_ws_frame(frame, len, SLC_WS_OP_BINARY, NULL);
         if (slc_worker_send(crew->worker, push->connection->link, push->slot, frame - head, head + len, 0) != SLC_OK) {
             slc_worker_slot_drop(crew->worker, push->slot);
@@ -275,8 +328,7 @@ static void send_pushes(struct crew *crew)
     crew->push_count = 0;
 }
 
-static bool push_payload(struct crew *crew, struct connection *c, struct slc_registered *client,
-                         struct slc_bytes payload)
+static bool push_once(struct crew *crew, struct connection *c, struct slc_registered *client, struct slc_bytes payload)
 {
     if (crew->push_count == PUSH_BATCH) send_pushes(crew);
     uint8_t *slot = slc_worker_slot(crew->worker, payload.len + SLC_SEAL_TAG_BYTES);
@@ -286,8 +338,21 @@ static bool push_payload(struct crew *crew, struct connection *c, struct slc_reg
                                                                .frame = slot + SLC_SLOT_HEAD - SLC_FRAME_HEAD_BYTES,
                                                                .len = payload.len,
                                                                .kind = SLC_FRAME_PUSHED};
+    struct node *gateway = &crew->net->nodes[c->node];
+    double share = gateway->faults.garbage;
+    bool garbage = share > 0 && crew_fault_draw(crew, gateway, 4, payload) < share;
+    if (garbage) COUNT(gateway, fault_garbage, 1);
     crew->pushes[crew->push_count++] =
-        (struct push){.connection = c, .client = client, .slot = slot, .len = payload.len};
+        (struct push){.connection = c, .client = client, .slot = slot, .len = payload.len, .garbage = garbage};
+    return true;
+}
+
+static bool push_payload(struct crew *crew, struct connection *c, struct slc_registered *client,
+                         struct slc_bytes payload)
+{
+    struct node *gateway = &crew->net->nodes[c->node];
+    if (!push_once(crew, c, client, payload)) return false;
+    if (gateway->faults.twice && push_once(crew, c, client, payload)) COUNT(gateway, fault_duplicated, 1);
     return true;
 }
 
@@ -344,12 +409,13 @@ void gateway_flush(struct crew *crew)
 
 /* ---- orders ---- */
 
-void gateway_cut(struct crew *crew, const struct node *gateway)
+void gateway_cut(struct crew *crew, struct node *gateway)
 {
     gateway_flush(crew);
     for (size_t i = 0; i < crew->connection_count; i++) {
         struct connection *c = &crew->connections[i];
         if (c->link == 0 || c->node != gateway->index) continue;
+        COUNT(gateway, fault_cut, 1);
         slc_worker_close(crew->worker, c->link, true);
         close_connection(crew, c);
     }

@@ -124,6 +124,8 @@ static void make_keys(struct node *node, struct slc_random *random)
     uint8_t seed[32];
     slc_random_bytes(random, seed, sizeof seed);
     slc_identity_from_seed(&node->identity, seed);
+    seed[0] ^= 1;
+    slc_identity_from_seed(&node->impostor, seed);
     slc_random_bytes(random, node->chain, sizeof node->chain);
     slc_random_bytes(random, node->noise.secret, sizeof node->noise.secret);
     slc_public_key(node->noise.public_key, node->noise.secret);

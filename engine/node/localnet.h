@@ -12,6 +12,14 @@
  * Noise, so that foreign nodes can take part. Sphinx packets are really opened, delays really waited.
  */
 
+/* How a gateway meets a client that wants to log in (docs/protocol/3-gateway.md, sections 7.3 and 13). */
+enum slc_door {
+    SLC_DOOR_OPEN,
+    SLC_DOOR_SHUT,     /* the connection is closed as soon as it is made    */
+    SLC_DOOR_MUTE,     /* nothing is answered                               */
+    SLC_DOOR_REFUSING, /* everything is answered by an error, then closed   */
+};
+
 /* What goes wrong on purpose; decided per packet by a keyed hash, so a seed repeats it (chapter 6, section 4.4). */
 struct slc_faults {
     double loss;      /* share of packets dropped where they arrive, 0 .. 1      */
@@ -20,6 +28,14 @@ struct slc_faults {
     slc_time reorder_delay;
     slc_time extra_delay; /* added to every packet                                  */
     bool paused;          /* takes nothing: what arrives waits, bounded              */
+
+    /* of a gateway, to its clients; a mixnode has none of it */
+    enum slc_door door; /* clients that are in stay in                                             */
+    bool wrong_key;     /* registers with another identity key than the directory names            */
+    bool no_acks;       /* acks for its clients vanish                                             */
+    bool twice;         /* pushes every payload twice                                              */
+    double garbage;     /* share of pushed frames that are random bytes, as long as the true ones  */
+    slc_time cut_every; /* resets its clients' connections each time that has passed; 0: never     */
 };
 
 /* A node run by somebody else, in place of one of ours. */
@@ -134,9 +150,12 @@ SLC_MUST_CHECK enum slc_status slc_localnet_forget(struct slc_localnet *net, int
     X(malformed, "dropped: did not open, or not a packet of ours")                                                     \
     X(no_next_hop, "dropped: the next hop is no known node")                                                           \
     X(queue_dropped, "dropped: a bounded queue was full")                                                              \
-    X(fault_lost, "dropped by the loss fault")                                                                         \
-    X(fault_duplicated, "handed over twice by the duplication fault")                                                  \
+    X(fault_lost, "dropped by the loss fault, and acks kept from clients")                                             \
+    X(fault_duplicated, "handed over or pushed twice by a fault")                                                      \
     X(fault_delayed, "held back by the reorder or extra delay fault")                                                  \
+    X(fault_garbage, "pushed frames replaced by random bytes")                                                         \
+    X(fault_refused, "logins shut out, refused or not answered")                                                       \
+    X(fault_cut, "client connections reset by orders and by cut_every")                                                \
     X(delays_clamped, "delays above 10 s, cut to 10 s")                                                                \
     X(clients_registered, "registrations")                                                                             \
     X(clients_authenticated, "authentications")                                                                        \

@@ -52,15 +52,16 @@ struct node {
     uint8_t layer; /* 0: gateway */
     bool foreign;
     struct slc_address mix;
-    uint8_t secret[KEYS][SLC_KEY_BYTES]; /* its worker's Sphinx keys */
-    uint8_t chain[SLC_KEY_BYTES];        /* its worker's: what the next secrets follow from */
-    uint8_t published[SLC_KEY_BYTES];    /* the control thread's chain, as far as the directory is */
-    struct slc_identity identity;
+    uint8_t secret[KEYS][SLC_KEY_BYTES];    /* its worker's Sphinx keys */
+    uint8_t chain[SLC_KEY_BYTES];           /* its worker's: what the next secrets follow from */
+    uint8_t published[SLC_KEY_BYTES];       /* the control thread's chain, as far as the directory is */
+    struct slc_identity identity, impostor; /* the impostor's is what `wrong_key` registers with */
     struct slc_noise_keys noise;
     struct slc_faults faults;          /* its worker's copy */
     struct slc_faults ordered;         /* the control thread's: as last ordered */
     struct transit *held, *held_last;  /* while paused */
     struct slc_node_counters counters; /* its worker writes, others read relaxed */
+    slc_time next_cut;                 /* with faults.cut_every */
     struct slc_registry *registry;     /* gateways */
     struct slc_inbox *inbox;
 };
@@ -87,6 +88,7 @@ struct push {
     struct slc_registered *client;
     uint8_t *slot;
     size_t len;
+    bool garbage;
 };
 
 struct crew {
@@ -173,6 +175,9 @@ struct transit *transit_new(struct crew *crew, size_t len);
 void transit_free(struct crew *crew, struct transit *t);
 /* The packet has come to node t->node, of this worker or another. */
 void transit_arrive(struct crew *crew, struct transit *t);
+/* Uniform in [0, 1), from node, rule and (the first 32) bytes alone: the same suffer in every run with the same seed.
+ */
+double crew_fault_draw(const struct crew *crew, const struct node *node, uint8_t rule, struct slc_bytes bytes);
 void crew_wait_changed(struct crew *crew, int by);
 bool crew_may_wait(const struct crew *crew);
 struct slc_role crew_role(struct crew *crew);
@@ -220,7 +225,7 @@ void gateway_deliver(struct crew *crew, struct node *gateway, const uint8_t dest
                      struct slc_bytes payload);
 void gateway_flush(struct crew *crew);
 void gateway_tick(struct crew *crew, slc_time now);
-void gateway_cut(struct crew *crew, const struct node *gateway);
+void gateway_cut(struct crew *crew, struct node *gateway);
 void gateway_forget(struct crew *crew, struct node *gateway);
 void gateway_free(struct crew *crew);
 

@@ -77,6 +77,8 @@ static void final(struct crew *crew, struct node *node, struct transit *t, const
             gateway_deliver(crew, node, job->address, message);
             send_ack(crew, node, t, surb_ack, &address, now);
         }
+    } else if (good && node->faults.no_acks) {
+        COUNT(node, fault_lost, 1);
     } else if (good) {
         gateway_deliver(crew, node, job->address, payload);
     }

@@ -54,6 +54,24 @@ expect 0 5 "$SLUICE" localnet --duration 300ms
 took=$(($(now_ms) - begun))
 [ "$took" -ge 300 ] && [ "$took" -lt 2000 ] || fail "300 ms took $took ms"
 
+echo "epochs and keys go on by themselves, and so do the documents"
+localnet rotating --epoch 1s --rotation-epochs 2
+rotation() {
+    curl -fsS --noproxy '*' --max-time 5 "$api/v1/epoch/key-rotation-info" >"$work/rotation.json" || fail "no key rotation info"
+    number "$work/rotation.json" progress.current_key_rotation_id
+}
+[ "$(rotation)" = 4 ] || fail "the first rotation is $(rotation)"
+tries=100
+until [ "$(rotation)" -ge 6 ]; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || fail "still rotation $(rotation)"
+    sleep 0.05
+done
+expect "0 4" 30 "$SLUICE" load --nym-api "$api" --clients 2 --rate 5/s --duration 1s --quiet
+shows "ledger balanced"
+kill -TERM "$pid"
+ended "$pid" 2
+
 echo "what cannot be is refused with code 2 and words"
 localnet three --port 21400 --api-port 21390
 expect 2 5 "$SLUICE" localnet --port 21400
@@ -67,6 +85,10 @@ expect 2 5 "$SLUICE" localnet --gateways 0
 says "gateway"
 expect 2 5 "$SLUICE" localnet --port 64990 --mixnodes 900
 says "65535"
+expect 2 5 "$SLUICE" localnet --epoch 1500ms
+says "whole seconds"
+expect 2 5 "$SLUICE" localnet --rotation-epochs 0
+says "--rotation-epochs 0"
 expect 2 5 "$SLUICE" localnet --noise
 says "--hops tcp"
 expect 2 5 "$SLUICE" localnet --loss 1.5

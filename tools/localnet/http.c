@@ -2,7 +2,7 @@
 #include "tools/localnet/http.h"
 
 #include "tools/common/embedded.h"
-#include "tools/common/options.h"
+#include "tools/localnet/faults.h"
 
 #include <arpa/inet.h>
 #include <cjson/cJSON.h>
@@ -12,8 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MOST_DELAY (600 * SLC_SECOND)
 
 struct slc_localnet_http {
     struct MHD_Daemon *daemon;
@@ -93,18 +91,6 @@ static cJSON *counters_json(const struct slc_localnet *net, int node)
     return json;
 }
 
-static cJSON *faults_json(const struct slc_faults *f)
-{
-    cJSON *json = cJSON_CreateObject();
-    (void)cJSON_AddNumberToObject(json, "loss", f->loss);
-    (void)cJSON_AddNumberToObject(json, "duplicate", f->duplicate);
-    (void)cJSON_AddNumberToObject(json, "reorder", f->reorder);
-    (void)cJSON_AddNumberToObject(json, "reorder_delay_seconds", (double)f->reorder_delay / 1e9);
-    (void)cJSON_AddNumberToObject(json, "extra_delay_seconds", (double)f->extra_delay / 1e9);
-    (void)cJSON_AddBoolToObject(json, "paused", f->paused);
-    return json;
-}
-
 static cJSON *epoch_json(const struct slc_localnet *net)
 {
     struct slc_rotation_info info;
@@ -141,7 +127,7 @@ static cJSON *node_json(const struct slc_localnet_http *http, size_t i)
     }
     const struct slc_faults *f = slc_localnet_faults(http->net, (int)i);
     (void)cJSON_AddBoolToObject(json, "foreign", f == NULL);
-    if (f != NULL) cJSON_AddItemToObject(json, "faults", faults_json(f));
+    if (f != NULL) cJSON_AddItemToObject(json, "faults", slc_faults_json(f, network->layer[i] == 0));
     cJSON_AddItemToObject(json, "counters", counters_json(http->net, (int)i));
     return json;
 }
@@ -225,35 +211,17 @@ static enum MHD_Result obeyed(const struct slc_localnet_http *http, struct MHD_C
 struct change {
     struct slc_faults faults;
     const char *wrong;
+    bool of_gateways; /* something that only gateways have */
 };
-
-static bool parse_bool(const char *text, bool *value)
-{
-    *value = strcmp(text, "true") == 0;
-    return *value || strcmp(text, "false") == 0;
-}
 
 static enum MHD_Result take_argument(void *self, enum MHD_ValueKind kind, const char *name, const char *value)
 {
     (void)kind;
     struct change *change = self;
-    struct slc_faults *f = &change->faults;
-    bool good = value != NULL;
-    if (good && strcmp(name, "loss") == 0) {
-        good = slc_parse_share(value, &f->loss);
-    } else if (good && strcmp(name, "duplicate") == 0) {
-        good = slc_parse_share(value, &f->duplicate);
-    } else if (good && strcmp(name, "reorder") == 0) {
-        good = slc_parse_share(value, &f->reorder);
-    } else if (good && strcmp(name, "reorder_delay") == 0) {
-        good = slc_parse_duration(value, &f->reorder_delay) && f->reorder_delay <= MOST_DELAY;
-    } else if (good && strcmp(name, "extra_delay") == 0) {
-        good = slc_parse_duration(value, &f->extra_delay) && f->extra_delay <= MOST_DELAY;
-    } else {
-        good = good && strcmp(name, "paused") == 0 && parse_bool(value, &f->paused);
-    }
-    if (!good) change->wrong = name;
-    return good ? MHD_YES : MHD_NO;
+    change->of_gateways |= slc_faults_is_of_gateways(name);
+    if (slc_faults_set(&change->faults, name, value)) return MHD_YES;
+    change->wrong = name;
+    return MHD_NO;
 }
 
 /* "all", or a node's id; -2: neither. */
@@ -269,6 +237,13 @@ static int node_of(const struct slc_localnet_http *http, const char *name)
     return -2;
 }
 
+static bool is_gateway(const struct slc_localnet_http *http, int node)
+{
+    return node == SLC_ALL_NODES || slc_localnet_network(http->net)->layer[node] == 0;
+}
+
+static const char no_clients[] = "that node is a mixnode: no clients";
+
 static enum MHD_Result set_faults(struct slc_localnet_http *http, struct MHD_Connection *connection, int node)
 {
     size_t nodes = slc_localnet_network(http->net)->node_count;
@@ -280,14 +255,11 @@ static enum MHD_Result set_faults(struct slc_localnet_http *http, struct MHD_Con
         struct change change = {.faults = *before};
         (void)MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_argument, &change);
         if (change.wrong != NULL) {
-            char why[320];
-            (void)snprintf(
-                why, sizeof why,
-                "%.64s: want loss, duplicate, reorder as shares (0.02 or 2%%), reorder_delay, extra_delay as "
-                "durations up to 10m (100ms), paused as true or false",
-                change.wrong);
+            char why[512];
+            (void)snprintf(why, sizeof why, "%.64s: %s", change.wrong, slc_faults_words());
             return refuse(connection, MHD_HTTP_BAD_REQUEST, why);
         }
+        if (change.of_gateways && !is_gateway(http, node)) return refuse(connection, MHD_HTTP_CONFLICT, no_clients);
         status = slc_localnet_set_faults(http->net, (int)i, &change.faults);
     }
     return obeyed(http, connection, status);
@@ -300,11 +272,6 @@ static enum MHD_Result turn(struct slc_localnet_http *http, struct MHD_Connectio
         return refuse(connection, MHD_HTTP_CONFLICT, "epochs and rotations are of the whole network: /control/all");
     }
     return obeyed(http, connection, rotate ? slc_localnet_rotate(http->net) : slc_localnet_next_epoch(http->net));
-}
-
-static bool is_gateway(const struct slc_localnet_http *http, int node)
-{
-    return node == SLC_ALL_NODES || slc_localnet_network(http->net)->layer[node] == 0;
 }
 
 static enum MHD_Result control(struct slc_localnet_http *http, struct MHD_Connection *connection, const char *path)
@@ -328,7 +295,7 @@ static enum MHD_Result control(struct slc_localnet_http *http, struct MHD_Connec
         (void)snprintf(why, sizeof why, "no such order: %s", orders);
         return refuse(connection, MHD_HTTP_NOT_FOUND, why);
     }
-    if (!is_gateway(http, node)) return refuse(connection, MHD_HTTP_CONFLICT, "that node is a mixnode: no clients");
+    if (!is_gateway(http, node)) return refuse(connection, MHD_HTTP_CONFLICT, no_clients);
     return obeyed(http, connection, cut ? slc_localnet_cut(http->net, node) : slc_localnet_forget(http->net, node));
 }
 

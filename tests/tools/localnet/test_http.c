@@ -383,6 +383,11 @@ static void a_wrong_argument_changes_nothing_and_is_named(void **state)
         {"extra_delay=11m", "extra_delay"},
         {"extra_delay=1e300s", "extra_delay"},
         {"paused=1", "paused"},
+        {"door=ajar", "door"},
+        {"door", "door"},
+        {"garbage=2", "garbage"},
+        {"cut_every=soon", "cut_every"},
+        {"no_acks=yes", "no_acks"},
         {"loss=0.5&paused=maybe", "paused"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -400,6 +405,17 @@ static void orders_go_to_nodes_that_can_obey(void **state)
     expect(site, "POST", "/control/all/cut", 200, "nodes");
     expect(site, "POST", "/control/5/forget", 200, "nodes");
     expect(site, "POST", "/control/1/cut", 409, "mixnode");
+    expect(site, "POST", "/control/1/faults?door=shut", 409, "mixnode");
+    expect(site, "POST", "/control/1/faults?loss=0.5&twice=true", 409, "mixnode");
+    expect(site, "POST",
+           "/control/4/faults?door=mute&garbage=1%25&cut_every=30s&no_acks=true&twice=true&wrong_key=true", 200,
+           "\"door\":\"mute\",\"wrong_key\":true,\"no_acks\":true,\"twice\":true,\"garbage\":0.01,");
+    assert_float_equal(fault(site, 4, "cut_every_seconds"), 30, 1e-9);
+    assert_float_equal(fault(site, 5, "twice"), 0, 0);
+    expect(site, "POST",
+           "/control/all/faults?door=open&garbage=0&cut_every=0s&no_acks=false&twice=false&wrong_key=false", 200,
+           "\"door\":\"open\"");
+    assert_float_equal(fault(site, 4, "twice"), 0, 0);
     expect(site, "POST", "/control/900/faults?loss=1", 409, "somebody else");
     expect(site, "POST", "/control/900/cut", 409, "somebody else");
     static const char *const nowhere[] = {
