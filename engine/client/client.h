@@ -3,7 +3,7 @@
 #define SLUICE_CLIENT_H
 
 #include "crypto/keys/keys.h"
-#include "engine/message/message.h"
+#include "engine/client/record.h"
 #include "engine/traffic/traffic.h"
 #include "net/directory/directory.h"
 #include "net/gateway/client.h"
@@ -43,6 +43,12 @@ struct slc_client_port {
     void (*event)(void *self, const struct slc_client_event *event);
     /* The buffer of a message handed in by slc_clients_send() is no longer needed. */
     void (*message_done)(void *self, uint8_t *memory);
+    /*
+     * Keeps a record of client `index` (record.h): copied in the call. Answers its number, from 1 and ascending over
+     * all clients; 0: this client is not kept, nothing waits; SLC_KEEP_FULL: no room now, never for a registration. Who
+     * was refused tries again after the next slc_clients_durable(). NULL: nobody is kept.
+     */
+    uint64_t (*keep)(void *self, uint32_t index, const struct slc_client_record *record);
 };
 
 enum slc_client_event_kind {
@@ -102,6 +108,19 @@ struct slc_client_setup {
 /* Adds a client; it asks for its connection at the next run. SLC_FULL; SLC_NO_ROUTE: gateway not in the topology. */
 SLC_MUST_CHECK enum slc_status slc_clients_add(struct slc_clients *clients, const struct slc_client_setup *setup,
                                                slc_time now, uint32_t *index);
+/*
+ * What an earlier life has left, record by record in any order, after slc_clients_add() and before the next
+ * slc_clients_run(): keys, tags and blocks of SURBs, each as it stands after all its records (a block with its last
+ * count of released ones); other kinds are passed over. Copied; not recorded again. SLC_BAD_ARGUMENT: no such record
+ * can have been made; SLC_FULL: above this run's bounds; SLC_NO_MEMORY.
+ */
+SLC_MUST_CHECK enum slc_status slc_clients_restore(struct slc_clients *clients, uint32_t index,
+                                                   const struct slc_client_record *record, slc_time now,
+                                                   uint64_t unix_now);
+/* Every record up to `sequence` is on the disk: what waited for it goes on. Call slc_clients_run() after it. */
+void slc_clients_durable(struct slc_clients *clients, uint64_t sequence, slc_time now);
+/* Before an orderly end, when nothing is sent any more: gives back SURBs that were released and not used. */
+void slc_clients_settle(struct slc_clients *clients);
 /* Its address. */
 void slc_clients_recipient(const struct slc_clients *clients, uint32_t index, struct slc_recipient *recipient);
 
@@ -191,6 +210,13 @@ bool slc_clients_run(struct slc_clients *clients, slc_time now, uint64_t unix_no
     X(surbs_stored, "SURBs of others received")                                                                        \
     X(surb_requests_sent, "requests for more SURBs sent")                                                              \
     X(surb_requests_served, "requests for more SURBs answered")                                                        \
+    X(surb_requests_refused, "requests from strangers, or while enough SURBs for that peer are on their way")          \
+    X(surbs_refused, "SURBs of others for which there was no room")                                                    \
+    X(surbs_outlived, "SURBs of others thrown away unused: their keys are retired, or they made room")                 \
+    X(tags_dropped, "peers forgotten: silent, outlived, or they made room")                                            \
+    X(heartbeats, "heartbeats received")                                                                               \
+    X(sets_evicted, "unfinished sets of fragments that made room for others")                                          \
+    X(sets_stale, "unfinished sets of fragments that were given up")                                                   \
     X(slots, "slots of the main stream that fell due while connected")                                                 \
     X(slots_late, "of these, filled more than 1 ms after their time")                                                  \
     X(slots_missed, "of these, dropped because we were too far behind")                                                \

@@ -16,7 +16,10 @@
  *   build.c    plans to packets, in batches
  *   receive.c  frames to acks, cover, fragments and messages, in batches
  *   reply.c    what we handed out: tags, keys of our SURBs; requests for more
- *   store.c    others' SURBs, and what waits for them
+ *   store.c    others' SURBs by tag, fresh and stale, and what waits for them
+ *   ask.c      when to ask for more SURBs, and when to stop
+ *   rotation.c key rotations: which SURBs are stale, which are void
+ *   keep.c     records of what must survive, and what waits for the disk
  *   surbs.c    SURBs for messages that carry some, in batches
  *   tables.c   curve tables of keys that come back again and again
  */
@@ -28,7 +31,7 @@ struct message {
     struct message *previous, *next;             /* in `list`                                     */
     struct message_list *list;                   /* its client's queue, its store's, or NULL     */
     struct message *store_previous, *store_next; /* all messages of one store                     */
-    struct message *next_bare;                   /* of those whose SURBs are not made; free list  */
+    struct message *next_bare;                   /* of those that may not be queued yet; free list */
     struct store *store;                         /* replies                                       */
     const struct slc_node *egress;               /* else; of the snapshot number `snapshot`       */
     uint8_t *memory;                             /* the application's, or malloc()ed if `internal` */
@@ -39,14 +42,20 @@ struct message {
     uint64_t token;
     slc_time intended, first_due;
     uint32_t one_set;
+    uint64_t kept; /* its SURBs' keys are durable when this record is; 0: nothing to wait for */
     uint32_t client, snapshot, surbs;
     uint32_t next_fragment, sent, acked; /* fragments: first not yet in a slot, sent once, acked */
     uint32_t retransmissions;            /* most repeats of a fragment; UINT32_MAX: no limit     */
     uint8_t kind;                        /* enum slc_message_kind */
-    bool live, internal, bare;           /* bare: its SURBs are not made yet */
+    bool live, internal, bare;           /* bare: its SURBs are not made, or their keys not durable */
 };
 
 struct message_list {
+    struct message *first, *last;
+};
+
+/* Messages through next_bare, in order. */
+struct bare_list {
     struct message *first, *last;
 };
 
@@ -76,6 +85,20 @@ struct client {
     struct held_text *held;
     struct slc_reassembly *reassembly; /* NULL until needed */
     struct replies *replies;           /* NULL until needed */
+    size_t foreign;                    /* bytes that strangers make it hold */
+};
+
+/* Where the clients are between two key rotations (rotation.c). */
+struct rotation {
+    struct slc_topology *previous; /* last snapshot of the rotation before; NULL: none, or its keys are retired */
+    slc_time next;                 /* check                                                                   */
+    slc_time previous_until;       /* the keys of the rotation before are good until then                     */
+    slc_time refreshed;            /* when the snapshot came; 0: since the last run                           */
+    slc_time retires;              /* when nodes forget its keys                                              */
+    uint32_t known;                /* id, as of the last check                                                */
+    bool has_known;
+    bool turned;  /* it changed; at the next check what was made before becomes stale */
+    bool retired; /* nodes have forgotten the snapshot's keys                         */
 };
 
 struct client_gateway {
@@ -88,7 +111,7 @@ struct ticket {
     const uint8_t *bytes; /* 16-byte key first */
     uint16_t len;
     uint8_t rotation;
-    bool explicit_keys;
+    bool explicit_keys, stale;
 };
 
 enum plan_kind { PLAN_COVER, PLAN_FRAGMENT, PLAN_REPLY };
@@ -116,14 +139,21 @@ struct slc_clients {
     size_t gateway_count;
     struct slc_topology *topology;
     struct slc_rotation_info info;
-    uint32_t snapshot; /* counts topologies */
-    uint32_t *active;  /* clients that the next run looks at */
+    struct rotation rotation;
+    int64_t unix_offset; /* unix seconds = seconds of `now` + this, as of the last run */
+    uint32_t snapshot;   /* counts topologies */
+    uint32_t *active;    /* clients that the next run looks at */
     size_t active_count;
     uint32_t connect_first, connect_last, connecting;
     struct message *free_messages;
     struct message_slab *slabs;
-    struct message *bare_first, *bare_last;
-    uint16_t cover_ring; /* entries of a client's cover_keys; a power of two */
+    struct bare_list bare;     /* their SURBs are to be made                                        */
+    struct bare_list unkept;   /* their keys are on their way to the disk, in the order of `kept`    */
+    struct surb_block *leases; /* that wait for the disk to release more of their SURBs             */
+    uint64_t kept, durable;    /* records: last one made, last one known to be on the disk          */
+    bool keep_full;            /* the last record was refused                                       */
+    size_t foreign;            /* bytes that strangers make all clients hold                        */
+    uint16_t cover_ring;       /* entries of a client's cover_keys; a power of two */
     struct plan *plans;
     size_t plan_count, batch;
     size_t planned; /* in this turn: one client with much to send must not keep the others from theirs */
@@ -157,6 +187,32 @@ static inline uint32_t slc_client_index(const struct slc_clients *c, const struc
     return (uint32_t)(k - c->clients);
 }
 
+/* ---- what strangers make us hold ---- */
+
+/*
+ * Unfinished sets, SURBs of others and answers to requests for ours, in bytes. Half of the owner's budget is there for
+ * whoever needs it, the other half is divided: so one client's strangers cannot take what the others need.
+ */
+static inline void slc_foreign_more(struct slc_clients *c, struct client *k, size_t bytes)
+{
+    c->foreign += bytes;
+    k->foreign += bytes;
+}
+static inline void slc_foreign_less(struct slc_clients *c, struct client *k, size_t bytes)
+{
+    c->foreign -= bytes;
+    k->foreign -= bytes;
+}
+/* Bytes that this client may take now. */
+static inline size_t slc_foreign_room(const struct slc_clients *c, const struct client *k)
+{
+    size_t half = c->traffic->max_foreign_bytes / 2;
+    size_t share = half / c->count;
+    size_t common = half > c->foreign ? half - c->foreign : 0;
+    size_t own = share > k->foreign ? share - k->foreign : 0;
+    return own > common ? own : common;
+}
+
 /* ---- clients.c ---- */
 
 /* The next run looks at this client. */
@@ -167,6 +223,10 @@ void slc_client_event(struct slc_clients *c, const struct client *k, struct slc_
 
 void slc_list_append(struct message_list *list, struct message *m);
 void slc_list_remove(struct message *m);
+/* It may be sent from now on: its turn comes in its lane. */
+void slc_messages_queue(struct slc_clients *c, struct message *m);
+void slc_bare_append(struct bare_list *list, struct message *m);
+struct message *slc_bare_take(struct bare_list *list);
 /* A message of our own making (SURBs, a request) like `model`, queued; takes `memory` (malloc) in any case. */
 SLC_MUST_CHECK enum slc_status slc_messages_add(struct slc_clients *c, struct client *k, const struct message *model,
                                                 uint8_t *memory, size_t len);
@@ -206,7 +266,7 @@ SLC_MUST_CHECK enum slc_status slc_surb_maker_new(struct slc_clients *c);
 void slc_surb_maker_free(struct surb_maker *s);
 /* Makes the SURBs of messages that lack them, and writes those messages' heads. */
 void slc_surbs_make(struct slc_clients *c);
-/* This client's messages need none any more. */
+/* This client's messages need none any more, nor do they wait for the disk. */
 void slc_surbs_forget(struct slc_clients *c, const struct client *k);
 size_t slc_surb_maker_memory(const struct surb_maker *s);
 
@@ -228,13 +288,41 @@ size_t slc_receiver_memory(const struct receiver *r);
 
 /* ---- reply.c ---- */
 
+/* SURBs that came in one message, in one piece; used from the first on. */
+struct surb_block {
+    struct surb_block *next; /* of its pile, or of those to be freed */
+    struct store *store;
+    struct surb_block *lease_previous, *lease_next; /* of slc_clients.leases */
+    uint64_t id;                                    /* in its records; 0: it has none */
+    uint64_t lease;                                 /* record that releases `leasing`; SLC_KEEP_FULL: not made yet */
+    int64_t received;                               /* seconds of `now`; negative: before it began */
+    uint32_t count, used;
+    uint32_t released; /* may be used before the disk has said more */
+    uint32_t leasing;
+    uint16_t surb_bytes;
+    uint8_t rotation;
+    bool explicit_keys, waits; /* waits: in slc_clients.leases */
+    uint8_t bytes[];
+};
+
+/* First in, first out. */
+struct surb_pile {
+    struct surb_block *first, *last;
+    uint32_t count;
+};
+
 /* Another's SURBs under one tag, and what waits for them. */
 struct store {
     uint8_t tag[SLC_SENDER_TAG_BYTES];
     struct store *older, *newer; /* by when SURBs came last */
-    struct surb_block *first, *last;
-    uint32_t count, requested, repeats;
-    slc_time heard;
+    struct surb_pile fresh, stale;
+    uint32_t client;
+    uint32_t requested;  /* SURBs asked for that have not come */
+    uint32_t refreshing; /* of these, in place of stale ones */
+    uint32_t repeats;
+    int64_t heard;                                 /* ns of `now`: when SURBs came last */
+    slc_time asked;                                /* when the last request was made */
+    slc_time waits;                                /* since when fragments wait; 0: none did at the last look */
     struct message_list waiting;                   /* that found no SURB for their next fragment    */
     struct message *messages;                      /* all of them, through store_next               */
     uint32_t unsent;                               /* fragments of replies that have no SURB yet               */
@@ -254,8 +342,9 @@ struct replies {
     uint32_t stores_cap, stores_len;
     struct slc_index store_index;
     struct store *oldest, *newest;
-    uint32_t stored;  /* SURBs in all stores */
-    slc_time checked; /* next look at silent peers; SLC_NEVER: nothing waits for SURBs */
+    uint64_t last_block; /* id */
+    uint32_t stored;     /* SURBs in all stores */
+    slc_time checked;    /* next look at silent peers; SLC_NEVER: nothing waits for SURBs */
 };
 
 enum reply_key_result { REPLY_KEY_NONE, REPLY_KEY_FOUND, REPLY_KEY_USED };
@@ -271,31 +360,91 @@ const uint8_t *slc_reply_tag(struct slc_clients *c, struct client *k, const stru
 SLC_MUST_CHECK enum slc_status slc_reply_key_keep(struct slc_clients *c, struct client *k,
                                                   const uint8_t key[SLC_SURB_KEY_BYTES], slc_time now);
 /* Takes the key of a reply: only the first time. */
-enum reply_key_result slc_reply_key_take(struct client *k, const uint8_t digest[SLC_SURB_DIGEST_BYTES],
-                                         uint8_t key[SLC_SURB_KEY_BYTES]);
+enum reply_key_result slc_reply_key_take(struct slc_clients *c, struct client *k,
+                                         const uint8_t digest[SLC_SURB_DIGEST_BYTES], uint8_t key[SLC_SURB_KEY_BYTES]);
 void slc_reply_keys_age(struct slc_clients *c, struct client *k, slc_time now);
+/* A key, or a tag, of an earlier life. */
+SLC_MUST_CHECK enum slc_status slc_reply_key_restore(struct slc_clients *c, struct client *k,
+                                                     const struct slc_client_record *record, slc_time now);
+SLC_MUST_CHECK enum slc_status slc_reply_tag_restore(struct slc_clients *c, struct client *k,
+                                                     const struct slc_client_record *record);
+/* A message with SURBs in answer to a request is done with. */
+void slc_reply_served(struct slc_clients *c, struct client *k, const struct message *m);
+/* Serves another's request. */
+void slc_reply_serve(struct slc_clients *c, struct client *k, const struct slc_recipient *requester, uint32_t amount);
+
+/* ---- store.c ---- */
 
 struct store *slc_store_find(const struct client *k, const uint8_t tag[SLC_SENDER_TAG_BYTES]);
+static inline uint32_t slc_store_count(const struct store *s)
+{
+    return s->fresh.count + s->stale.count;
+}
 /* SURBs that came; `asked_for`: in answer to a request. */
 void slc_store_receive(struct slc_clients *c, struct client *k, const uint8_t tag[SLC_SENDER_TAG_BYTES],
                        const struct slc_surb_list *surbs, bool asked_for, slc_time now);
-/* Takes a SURB while more than `keep` are there. */
+/* The same from an earlier life. */
+SLC_MUST_CHECK enum slc_status slc_store_restore(struct slc_clients *c, struct client *k,
+                                                 const struct slc_client_record *record, slc_time now);
+/* Takes a SURB, fresh before stale, while more than `keep` are there and the disk knows that it may be used. */
 bool slc_store_take(struct slc_clients *c, struct client *k, struct store *store, uint32_t keep, struct ticket *ticket);
 /* Its packet was never sent. */
-void slc_store_untake(struct client *k, struct store *store, const struct ticket *ticket);
-/* Asks for more if the rules say so. */
-void slc_store_ask(struct slc_clients *c, struct client *k, struct store *store);
-/* Serves another's request. */
-void slc_reply_serve(struct slc_clients *c, struct client *k, const struct slc_recipient *requester, uint32_t amount);
-/* Silence rules; to be called when slc_reply_due() has come. */
-void slc_reply_check(struct slc_clients *c, struct client *k, slc_time now);
-slc_time slc_reply_due(const struct client *k);
-/* The rotation changed: what was made for the old one goes. */
-void slc_reply_rotate(struct slc_clients *c, struct client *k);
+void slc_store_untake(struct slc_clients *c, struct client *k, struct store *store, const struct ticket *ticket);
+/* Gives back SURBs that were released and not used: nobody uses them any more in this life. */
+void slc_store_settle(struct slc_clients *c, const struct client *k, const struct store *store);
+/* More of a block's SURBs may be used: the disk has said so. */
+void slc_store_released(struct slc_clients *c, struct surb_block *block);
+/* Throws the first `n` of a pile away, or all that are there. */
+void slc_store_throw(struct slc_clients *c, struct store *store, struct surb_pile *pile, uint32_t n);
+/* A block that has left its pile: throws away what is left in it. */
+void slc_store_scrap(struct slc_clients *c, struct surb_block *block);
+/* A block leaves its pile; `*at` points to it, `before` is the one before it or NULL. */
+struct surb_block *slc_pile_cut(struct surb_pile *pile, struct surb_block **at, struct surb_block *before);
+void slc_pile_append(struct surb_pile *pile, struct surb_block *block);
+/* Forgets the tag and gives up what waits for it. */
+void slc_store_drop(struct slc_clients *c, struct store *store, enum slc_status status);
+/* Gives up fragments that wait to be sent again, and their messages. */
+void slc_store_give_up_stalled(struct slc_clients *c, struct store *store, enum slc_status status);
 void slc_surbs_discard(struct slc_clients *c);
 void slc_stores_free(struct slc_clients *c, struct replies *r);
 /* A message joins, or leaves, its store's list. */
 void slc_store_join(struct store *store, struct message *m);
 void slc_store_leave(struct message *m);
+
+/* ---- ask.c ---- */
+
+/* Asks for more if the rules say so. */
+void slc_store_ask(struct slc_clients *c, struct client *k, struct store *store);
+/* Asks for `amount`, whatever they say; false: there is no SURB to ask with. */
+bool slc_store_request(struct slc_clients *c, struct client *k, struct store *store, uint32_t amount);
+/* Silence rules; to be called when slc_reply_due() has come. */
+void slc_reply_check(struct slc_clients *c, struct client *k, slc_time now);
+slc_time slc_reply_due(const struct client *k);
+
+/* ---- rotation.c ---- */
+
+/* `before` was the snapshot until now (NULL: there was none), c->topology is from now on. */
+void slc_rotation_refreshed(struct slc_clients *c, struct slc_topology *before);
+/* Looks after SURBs and keys, each eighth of an epoch. */
+void slc_rotation_run(struct slc_clients *c, slc_time now);
+/* The snapshot to build the ack of a reply with: the one whose rotation its SURB was made for, if it is still there. */
+const struct slc_topology *slc_rotation_snapshot(const struct slc_clients *c, uint8_t rotation);
+void slc_rotation_free(struct slc_clients *c);
+
+/* ---- keep.c ---- */
+
+/* Number of the record; 0: nothing is kept; SLC_KEEP_FULL: it was not. */
+uint64_t slc_keep(struct slc_clients *c, const struct client *k, const struct slc_client_record *record);
+void slc_keep_registration(struct slc_clients *c, const struct client *k);
+/* Asks the disk to release `block`'s SURBs up to `released`; idempotent while it is on its way. */
+void slc_keep_lease(struct slc_clients *c, const struct client *k, struct surb_block *block, uint32_t released);
+/* The block is no more. */
+void slc_keep_block_end(struct slc_clients *c, const struct client *k, struct surb_block *block);
+/* The message's SURBs are made: it is queued now, or when their keys are durable. */
+void slc_keep_then_queue(struct slc_clients *c, struct message *m);
+static inline int64_t slc_unix(const struct slc_clients *c, slc_time now)
+{
+    return (int64_t)(now / SLC_SECOND) + c->unix_offset;
+}
 
 #endif

@@ -101,6 +101,7 @@ void slc_clients_free(struct slc_clients *c)
     slc_surb_maker_free(c->surb_maker);
     slc_builder_free(c->builder);
     slc_key_tables_free(c->tables);
+    slc_rotation_free(c);
     slc_topology_release(c->topology);
     free(c->gateways);
     free(c->plans);
@@ -113,16 +114,15 @@ void slc_clients_free(struct slc_clients *c)
 void slc_clients_set_topology(struct slc_clients *c, struct slc_topology *topology,
                               const struct slc_rotation_info *info)
 {
-    enum slc_rotation before = c->topology == NULL ? SLC_ROTATION_UNKNOWN : c->topology->rotation;
-    slc_topology_hold(topology);
-    slc_topology_release(c->topology);
-    c->topology = topology;
+    struct slc_topology *before = c->topology;
+    c->topology = slc_topology_hold(topology);
     c->snapshot++;
     if (info != NULL) c->info = *info;
+    slc_rotation_refreshed(c, before);
+    slc_topology_release(before);
     for (size_t i = 0; i < c->count; i++) {
         struct client *k = &c->clients[i];
         k->own = slc_topology_find(topology, c->gateways[k->gateway]->identity);
-        if (before != topology->rotation) slc_reply_rotate(c, k);
     }
 }
 
@@ -296,6 +296,7 @@ static void become_ready(struct slc_clients *c, struct client *k, slc_time now)
         slc_schedule_start(&k->main, now, c->traffic->main_mean, c->random);
     }
     slc_schedule_start(&k->loop, now, c->traffic->loop_mean, c->random);
+    slc_keep_registration(c, k);
     slc_client_event(c, k,
                      &(struct slc_client_event){.kind = SLC_CLIENT_READY,
                                                 .at = now,
@@ -478,7 +479,6 @@ static bool look_at(struct slc_clients *c, struct client *k, slc_time now, uint6
     if (slc_reply_due(k) <= now) slc_reply_check(c, k, now);
     if (k->reassembly != NULL && now - k->swept >= SWEEP_PERIOD) {
         (void)slc_reassembly_sweep(k->reassembly, now);
-        slc_reply_keys_age(c, k, now);
         k->swept = now;
     }
     return slc_send_plan(c, k, now) && k->held == NULL;
@@ -487,8 +487,10 @@ static bool look_at(struct slc_clients *c, struct client *k, slc_time now, uint6
 bool slc_clients_run(struct slc_clients *c, slc_time now, uint64_t unix_now)
 {
     c->now = now;
+    c->unix_offset = (int64_t)unix_now - (int64_t)(now / SLC_SECOND);
     c->planned = 0;
     c->refused = false;
+    slc_rotation_run(c, now);
     let_connect(c, now, unix_now);
     slc_surbs_make(c);
     size_t looked = 0;

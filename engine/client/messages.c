@@ -60,6 +60,7 @@ static void message_free(struct slc_clients *c, struct message *m)
 {
     slc_list_remove(m);
     if (m->store != NULL) slc_store_leave(m);
+    if (m->kind == SLC_MESSAGE_SURBS) slc_reply_served(c, &c->clients[m->client], m);
     if (m->set_ids != &m->one_set) free(m->set_ids);
     if (m->internal) {
         free(m->memory);
@@ -119,6 +120,14 @@ static void limit_repeats(const struct slc_clients *c, struct message *m)
     m->retransmissions = own < all ? own : all;
 }
 
+void slc_messages_queue(struct slc_clients *c, struct message *m)
+{
+    struct client *k = &c->clients[m->client];
+    slc_list_append(&k->queue, m);
+    /* With pacing, the next slot finds it. */
+    if (c->traffic->pacing == SLC_PACING_NONE) slc_client_activate(c, k);
+}
+
 /* Cuts and queues; the message is its caller's again on an error. */
 static enum slc_status enqueue(struct slc_clients *c, struct client *k, struct message *m, size_t len)
 {
@@ -131,16 +140,14 @@ static enum slc_status enqueue(struct slc_clients *c, struct client *k, struct m
     slc_set_ids(m->set_ids, m->cut.sets, c->random);
     m->client = slc_client_index(c, k);
     limit_repeats(c, m);
-    slc_list_append(&k->queue, m);
     k->queued += m->cut.fragments;
     m->bare = m->surbs > 0;
-    if (m->bare) {
-        m->next_bare = NULL;
-        *(c->bare_last == NULL ? &c->bare_first : &c->bare_last->next_bare) = m;
-        c->bare_last = m;
+    if (!m->bare) {
+        slc_messages_queue(c, m);
+    } else {
+        slc_bare_append(&c->bare, m);
+        slc_client_activate(c, k);
     }
-    /* With pacing, the next slot finds it. */
-    if (c->traffic->pacing == SLC_PACING_NONE || m->bare) slc_client_activate(c, k);
     return SLC_OK;
 }
 

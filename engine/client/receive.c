@@ -189,7 +189,7 @@ static bool look_up(struct slc_clients *c, struct client *k, const uint8_t *data
         COUNT(c, k, cover_received, 1);
         return false;
     }
-    enum reply_key_result result = slc_reply_key_take(k, data, parcel->key);
+    enum reply_key_result result = slc_reply_key_take(c, k, data, parcel->key);
     if (result == REPLY_KEY_USED) {
         COUNT(c, k, duplicate_fragments, 1);
         return false;

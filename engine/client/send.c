@@ -141,7 +141,7 @@ static bool plan_first_time(struct slc_clients *c, struct client *k, slc_time no
     struct message *m;
     while ((m = k->queue.first) != NULL) {
         slc_time until = now + c->traffic->look_ahead;
-        if (m->bare || (c->traffic->pacing == SLC_PACING_NONE && m->intended > until)) return false;
+        if (c->traffic->pacing == SLC_PACING_NONE && m->intended > until) return false;
         if (k->pending.used >= k->pending.max) return false;
         enum slc_status status = find_way(c, k, m, false, plan);
         if (status == SLC_AGAIN) {
@@ -153,7 +153,7 @@ static bool plan_first_time(struct slc_clients *c, struct client *k, slc_time no
         if (status == SLC_OK) {
             status = enter(c, k, m, &plan->place);
             if (status == SLC_FULL || status == SLC_NO_MEMORY) {
-                if (plan->kind == PLAN_REPLY) slc_store_untake(k, m->store, &plan->ticket);
+                if (plan->kind == PLAN_REPLY) slc_store_untake(c, k, m->store, &plan->ticket);
                 return false;
             }
         }
@@ -230,7 +230,7 @@ static bool has_work(const struct slc_clients *c, const struct client *k, slc_ti
 {
     if (k->retry_first != SLC_NO_PLACE) return true;
     const struct message *m = k->queue.first;
-    return m != NULL && !m->bare && m->intended <= now + c->traffic->look_ahead && k->pending.used < k->pending.max;
+    return m != NULL && m->intended <= now + c->traffic->look_ahead && k->pending.used < k->pending.max;
 }
 
 static bool send_all(struct slc_clients *c, struct client *k, slc_time now)
@@ -274,8 +274,8 @@ bool slc_send_plan(struct slc_clients *c, struct client *k, slc_time now)
 {
     if (!k->ready) return true;
     c->now = now;
-    if (k->own == NULL) {
-        /* No acks can come back: nothing may be sent until the gateway is in the snapshot again. */
+    if (k->own == NULL || c->rotation.retired) {
+        /* No acks can come back, or no node knows the keys any more: nothing may be sent until the next snapshot. */
         (void)slc_schedule_skip(&k->main, now + c->traffic->look_ahead, 0, c->traffic->main_mean, c->random);
         (void)slc_schedule_skip(&k->loop, now + c->traffic->look_ahead, 0, c->traffic->loop_mean, c->random);
         return true;
@@ -290,7 +290,7 @@ slc_time slc_send_due(struct slc_clients *c, struct client *k)
     if (c->traffic->pacing == SLC_PACING_POISSON) return due;
     if (k->retry_first != SLC_NO_PLACE) return c->now;
     const struct message *m = k->queue.first;
-    if (m == NULL || m->bare || k->pending.used >= k->pending.max) return due;
+    if (m == NULL || k->pending.used >= k->pending.max) return due;
     slc_time start = m->intended > c->traffic->look_ahead ? m->intended - c->traffic->look_ahead : 0;
     return start < due ? start : due;
 }
@@ -340,7 +340,7 @@ void slc_send_result(struct slc_clients *c, const struct plan *plan, bool sent)
     e->queued = false;
     if (!sent) {
         c->refused = true;
-        if (plan->kind == PLAN_REPLY) slc_store_untake(k, m->store, &plan->ticket);
+        if (plan->kind == PLAN_REPLY) slc_store_untake(c, k, m->store, &plan->ticket);
         queue_retry(k, plan->place);
         return;
     }

@@ -3,24 +3,17 @@
 
 #include <stdlib.h>
 
+#include "crypto/base/secret.h"
+
 /*
- * Others' SURBs, by sender tag: what we answer with. Thresholds, requests for more and silence follow
- * docs/protocol/4-client.md, sections 7.2 to 7.7; key rotation 12.3, simplified: what was made for the old rotation is
- * dropped, except one SURB that asks for new ones.
+ * Others' SURBs, by sender tag: what we answer with (docs/protocol/4-client.md, sections 7.2, 7.4 and 7.6). When to ask
+ * for more stands in ask.c, what a key rotation does to them in rotation.c.
+ *
+ * With records kept (record.h) the first SURBs of a block are released by the block's own record, further ones ahead of
+ * their use. So few that a crash leaves most of a small block, so many that sending never waits for the disk.
  */
 
-enum { FIRST_STORES = 4 };
-#define CHECK_PERIOD (5 * SLC_SECOND)
-
-/* SURBs that came in one message, in one piece. */
-struct surb_block {
-    struct surb_block *next;
-    uint32_t count, used;
-    uint16_t surb_bytes;
-    uint8_t rotation;
-    bool explicit_keys;
-    uint8_t bytes[];
-};
+enum { FIRST_STORES = 4, LEASE_MAX = 16, LEASE_SHARE = 4 /* of a block that is released at a time */ };
 
 static uint32_t tag_hash(const struct client *k, const uint8_t tag[SLC_SENDER_TAG_BYTES])
 {
@@ -74,18 +67,28 @@ static void link_newest(struct replies *r, struct store *s)
     r->newest = s;
 }
 
+static size_t block_bytes(const struct surb_block *block)
+{
+    return sizeof *block + (size_t)block->count * block->surb_bytes;
+}
+
+/* Secrets: what is not used, others could use. */
 static void free_blocks(struct surb_block *block)
 {
     while (block != NULL) {
         struct surb_block *next = block->next;
+        slc_wipe(block, block_bytes(block));
         free(block);
         block = next;
     }
 }
 
-/* A plan may still point into it. */
+/* It has left its pile. A plan may still point into it. */
 static void spend(struct slc_clients *c, struct surb_block *block)
 {
+    struct client *k = &c->clients[block->store->client];
+    slc_keep_block_end(c, k, block);
+    slc_foreign_less(c, k, block_bytes(block));
     block->next = c->spent;
     c->spent = block;
 }
@@ -96,31 +99,31 @@ void slc_surbs_discard(struct slc_clients *c)
     c->spent = NULL;
 }
 
-static void drop_stalled(struct client *k, struct store *s)
+void slc_store_give_up_stalled(struct slc_clients *c, struct store *s, enum slc_status status)
 {
+    struct client *k = &c->clients[s->client];
     while (s->stalled_first != SLC_NO_PLACE) {
         uint32_t place = s->stalled_first;
         struct slc_pending_entry *e = &k->pending.entries[place];
+        if (e->state != SLC_PENDING_DROPPED) slc_messages_expire(c, e->message, status);
         s->stalled_first = e->next;
         k->queued--;
-        /* Its message is gone by now. */
         slc_pending_remove(&k->pending, place, false);
     }
+    s->stalled = 0;
 }
 
-static void drop_store(struct slc_clients *c, struct client *k, struct store *s, enum slc_status status)
+void slc_store_drop(struct slc_clients *c, struct store *s, enum slc_status status)
 {
+    struct client *k = &c->clients[s->client];
     struct replies *r = k->replies;
     while (s->messages != NULL) {
         slc_messages_expire(c, s->messages, status);
     }
-    drop_stalled(k, s);
-    r->stored -= s->count;
-    while (s->first != NULL) {
-        struct surb_block *block = s->first;
-        s->first = block->next;
-        spend(c, block);
-    }
+    slc_store_give_up_stalled(c, s, status);
+    slc_store_throw(c, s, &s->fresh, UINT32_MAX);
+    slc_store_throw(c, s, &s->stale, UINT32_MAX);
+    COUNT(c, k, tags_dropped, 1);
     unlink_age(r, s);
     slc_index_remove(&r->store_index, s->hash, s->place);
     struct store *last = r->stores[--r->stores_len];
@@ -137,7 +140,8 @@ void slc_stores_free(struct slc_clients *c, struct replies *r)
 {
     (void)c;
     for (uint32_t i = 0; i < r->stores_len; i++) {
-        free_blocks(r->stores[i]->first);
+        free_blocks(r->stores[i]->fresh.first);
+        free_blocks(r->stores[i]->stale.first);
         free(r->stores[i]);
     }
     free(r->stores);
@@ -151,7 +155,7 @@ static void make_room(struct slc_clients *c, struct client *k)
     while (s != NULL && s->messages != NULL) {
         s = s->newer;
     }
-    drop_store(c, k, s != NULL ? s : k->replies->oldest, SLC_NOT_FOUND);
+    slc_store_drop(c, s != NULL ? s : k->replies->oldest, SLC_NOT_FOUND);
 }
 
 static struct store *store_new(struct slc_clients *c, struct client *k, const uint8_t tag[SLC_SENDER_TAG_BYTES])
@@ -173,31 +177,149 @@ static struct store *store_new(struct slc_clients *c, struct client *k, const ui
     s->stalled_first = s->stalled_last = SLC_NO_PLACE;
     s->place = r->stores_len;
     s->hash = tag_hash(k, tag);
+    s->client = slc_client_index(c, k);
     r->stores[r->stores_len++] = s;
     slc_index_put(&r->store_index, s->hash, s->place);
     link_newest(r, s);
     return s;
 }
 
-/* ---- SURBs in and out ---- */
+/* ---- piles ---- */
 
-static bool put(struct slc_clients *c, struct client *k, struct store *s, const struct slc_surb_list *surbs)
+void slc_pile_append(struct surb_pile *pile, struct surb_block *block)
+{
+    block->next = NULL;
+    *(pile->first == NULL ? &pile->first : &pile->last->next) = block;
+    pile->last = block;
+    pile->count += block->count - block->used;
+}
+
+struct surb_block *slc_pile_cut(struct surb_pile *pile, struct surb_block **at, struct surb_block *before)
+{
+    struct surb_block *block = *at;
+    *at = block->next;
+    if (pile->last == block) pile->last = before;
+    pile->count -= block->count - block->used;
+    return block;
+}
+
+static void count_thrown(struct slc_clients *c, const struct store *s, uint32_t n)
+{
+    struct client *k = &c->clients[s->client];
+    COUNT(c, k, surbs_outlived, n);
+    k->replies->stored -= n;
+}
+
+void slc_store_scrap(struct slc_clients *c, struct surb_block *block)
+{
+    count_thrown(c, block->store, block->count - block->used);
+    spend(c, block);
+}
+
+void slc_store_throw(struct slc_clients *c, struct store *s, struct surb_pile *pile, uint32_t n)
+{
+    while (n > 0 && pile->first != NULL) {
+        struct surb_block *block = pile->first;
+        uint32_t left = block->count - block->used;
+        if (left > n) {
+            block->used += n;
+            pile->count -= n;
+            count_thrown(c, s, n);
+            return;
+        }
+        n -= left;
+        slc_store_scrap(c, slc_pile_cut(pile, &pile->first, NULL));
+    }
+}
+
+/* ---- SURBs in ---- */
+
+static uint32_t release_share(uint32_t count)
+{
+    uint32_t share = (count + LEASE_SHARE - 1) / LEASE_SHARE;
+    return share < LEASE_MAX ? share : LEASE_MAX;
+}
+
+/* NULL: no memory. Not in a pile yet. */
+static struct surb_block *block_new(struct slc_clients *c, struct store *s, const struct slc_client_record *record,
+                                    slc_time now)
+{
+    size_t bytes = (size_t)record->count * record->surb_bytes;
+    struct surb_block *block = malloc(sizeof *block + bytes);
+    if (block == NULL) return NULL;
+    *block = (struct surb_block){.store = s,
+                                 .id = record->block,
+                                 .received = (int64_t)(now / SLC_SECOND),
+                                 .count = record->count,
+                                 .released = record->released,
+                                 .surb_bytes = record->surb_bytes,
+                                 .rotation = (uint8_t)record->rotation,
+                                 .explicit_keys = record->explicit_keys};
+    memcpy(block->bytes, record->surbs, bytes);
+    slc_foreign_more(c, &c->clients[s->client], block_bytes(block));
+    return block;
+}
+
+/* Whoever has most makes room, so that one peer cannot crowd out the others. */
+static uint32_t make_surb_room(struct slc_clients *c, struct client *k, const struct store *s, uint32_t count)
 {
     struct replies *r = k->replies;
-    size_t room = c->traffic->max_stored_surbs > r->stored ? c->traffic->max_stored_surbs - r->stored : 0;
-    size_t count = surbs->count < room ? surbs->count : room;
+    uint32_t room = c->traffic->max_stored_surbs > r->stored ? c->traffic->max_stored_surbs - r->stored : 0;
+    while (room < count) {
+        struct store *most = r->stores[0];
+        for (uint32_t i = 1; i < r->stores_len; i++) {
+            if (slc_store_count(r->stores[i]) > slc_store_count(most)) most = r->stores[i];
+        }
+        if (most == s || slc_store_count(most) <= slc_store_count(s) + count) break;
+        uint32_t n = slc_store_count(most) - slc_store_count(s) - count;
+        if (n > count - room) n = count - room;
+        uint32_t stale = most->stale.count < n ? most->stale.count : n;
+        slc_store_throw(c, most, &most->stale, stale);
+        slc_store_throw(c, most, &most->fresh, n - stale);
+        room += n;
+    }
+    return count < room ? count : room;
+}
+
+static uint32_t fitting(const struct slc_clients *c, const struct client *k, const struct slc_surb_list *surbs,
+                        uint32_t count)
+{
+    size_t room = slc_foreign_room(c, k);
+    if (room <= sizeof(struct surb_block)) return 0;
+    size_t fit = (room - sizeof(struct surb_block)) / surbs->surb_bytes;
+    return fit < count ? (uint32_t)fit : count;
+}
+
+static bool put(struct slc_clients *c, struct client *k, struct store *s, const struct slc_surb_list *surbs,
+                slc_time now)
+{
+    struct replies *r = k->replies;
+    uint32_t came = (uint32_t)surbs->count;
+    uint32_t count = fitting(c, k, surbs, make_surb_room(c, k, s, came));
+    COUNT(c, k, surbs_refused, came - count);
     if (count == 0) return false;
-    struct surb_block *block = malloc(sizeof *block + count * surbs->surb_bytes);
+    struct slc_client_record record = {.kind = SLC_RECORD_SURBS,
+                                       .tag = s->tag,
+                                       .block = r->last_block + 1,
+                                       .count = count,
+                                       .released = release_share(count),
+                                       .surb_bytes = (uint16_t)surbs->surb_bytes,
+                                       .explicit_keys = surbs->explicit_keys,
+                                       .rotation = surbs->rotation,
+                                       .surbs = surbs->surbs.data,
+                                       .at = slc_unix(c, now)};
+    uint64_t number = slc_keep(c, k, &record);
+    if (number == 0 || number == SLC_KEEP_FULL) {
+        /* Nobody else knows of them: they are ours alone to use. */
+        record.block = 0;
+        record.released = count;
+    } else {
+        r->last_block++;
+    }
+    struct surb_block *block = block_new(c, s, &record, now);
     if (block == NULL) return false;
-    *block = (struct surb_block){.count = (uint32_t)count,
-                                 .surb_bytes = (uint16_t)surbs->surb_bytes,
-                                 .rotation = (uint8_t)surbs->rotation,
-                                 .explicit_keys = surbs->explicit_keys};
-    memcpy(block->bytes, surbs->surbs.data, count * surbs->surb_bytes);
-    *(s->first == NULL ? &s->first : &s->last->next) = block;
-    s->last = block;
-    s->count += block->count;
-    r->stored += block->count;
+    slc_pile_append(&s->fresh, block);
+    r->stored += count;
     COUNT(c, k, surbs_stored, count);
     return true;
 }
@@ -206,186 +328,138 @@ void slc_store_receive(struct slc_clients *c, struct client *k, const uint8_t ta
                        const struct slc_surb_list *surbs, bool asked_for, slc_time now)
 {
     if (surbs->count == 0) return;
+    uint32_t count = (uint32_t)surbs->count;
     struct store *s = slc_store_find(k, tag);
     if (s == NULL) s = store_new(c, k, tag);
     if (s == NULL) return;
-    if (asked_for) s->requested -= surbs->count < s->requested ? (uint32_t)surbs->count : s->requested;
-    if (!put(c, k, s, surbs)) return;
-    s->heard = now;
+    if (asked_for) {
+        s->requested -= count < s->requested ? count : s->requested;
+        s->refreshing -= count < s->refreshing ? count : s->refreshing;
+    }
+    if (!put(c, k, s, surbs, now)) return;
+    s->heard = (int64_t)now;
     s->repeats = 0;
     unlink_age(k->replies, s);
     link_newest(k->replies, s);
+    uint32_t reserve = c->traffic->surbs_minimum;
+    if (s->fresh.count > reserve) slc_store_throw(c, s, &s->stale, s->fresh.count - reserve);
     if (s->messages == NULL) return;
     slc_send_resume(c, k, s);
     slc_store_ask(c, k, s);
 }
 
+enum slc_status slc_store_restore(struct slc_clients *c, struct client *k, const struct slc_client_record *record,
+                                  slc_time now)
+{
+    size_t surb_bytes = record->surb_bytes;
+    if (record->block == 0 || record->count == 0 || surb_bytes <= SLC_SURB_KEY_BYTES ||
+        record->released > record->count || record->rotation > SLC_ROTATION_EVEN) {
+        return SLC_BAD_ARGUMENT;
+    }
+    for (uint32_t i = 0; i < record->count; i++) {
+        const uint8_t *surb = record->surbs + i * surb_bytes + SLC_SURB_KEY_BYTES;
+        if (slc_surb_check(slc_bytes(surb, surb_bytes - SLC_SURB_KEY_BYTES), record->explicit_keys) != SLC_OK) {
+            return SLC_BAD_ARGUMENT;
+        }
+    }
+    struct store *s = slc_store_find(k, record->tag);
+    if (s == NULL) s = store_new(c, k, record->tag);
+    if (s == NULL) return SLC_NO_MEMORY;
+    struct replies *r = k->replies;
+    if (record->block > r->last_block) r->last_block = record->block;
+    uint32_t left = record->count - record->released;
+    if (left > c->traffic->max_stored_surbs - r->stored) return SLC_FULL;
+    struct surb_block *block = block_new(c, s, record, now);
+    if (block == NULL) return SLC_NO_MEMORY;
+    /* What was released may have been used. */
+    block->used = block->released;
+    int64_t age = slc_unix(c, now) - record->at;
+    if (age > 0) block->received -= age;
+    if (left == 0) {
+        spend(c, block);
+        return SLC_OK;
+    }
+    slc_pile_append(&s->fresh, block);
+    r->stored += left;
+    int64_t heard = block->received * (int64_t)SLC_SECOND;
+    if (s->fresh.first == block || heard > s->heard) s->heard = heard;
+    return SLC_OK;
+}
+
+/* ---- SURBs out ---- */
+
+/* Keeps what is released ahead of what is used. False: the next one is not released yet. */
+static bool released(struct slc_clients *c, struct client *k, struct store *s, struct surb_block *block)
+{
+    uint32_t share = release_share(block->count);
+    if (block->released < block->count && block->released < block->used + (share + 1) / 2) {
+        uint32_t more = s->unsent + s->stalled > share ? s->unsent + s->stalled : share;
+        uint32_t from = block->used > block->released ? block->used : block->released;
+        slc_keep_lease(c, k, block, more < block->count - from ? from + more : block->count);
+    }
+    return block->used < block->released;
+}
+
 bool slc_store_take(struct slc_clients *c, struct client *k, struct store *s, uint32_t keep, struct ticket *ticket)
 {
-    if (s->count <= keep) return false;
-    struct surb_block *block = s->first;
+    /* A packet under a retired key never arrives. */
+    if (s->stale.count > 0 && c->now >= c->rotation.previous_until) slc_store_throw(c, s, &s->stale, UINT32_MAX);
+    if (slc_store_count(s) <= keep) return false;
+    struct surb_pile *pile = s->fresh.count > 0 ? &s->fresh : &s->stale;
+    struct surb_block *block = pile->first;
+    if (!released(c, k, s, block)) return false;
     *ticket = (struct ticket){.bytes = block->bytes + (size_t)block->used * block->surb_bytes,
                               .len = block->surb_bytes,
                               .rotation = block->rotation,
-                              .explicit_keys = block->explicit_keys};
-    s->count--;
+                              .explicit_keys = block->explicit_keys,
+                              .stale = pile == &s->stale};
+    pile->count--;
     k->replies->stored--;
     if (++block->used == block->count) {
-        s->first = block->next;
+        pile->first = block->next;
         spend(c, block);
     }
     return true;
 }
 
-void slc_store_untake(struct client *k, struct store *s, const struct ticket *ticket)
+void slc_store_untake(struct slc_clients *c, struct client *k, struct store *s, const struct ticket *ticket)
 {
-    struct surb_block *block = malloc(sizeof *block + ticket->len);
+    const struct slc_client_record record = {.count = 1,
+                                             .released = 1,
+                                             .surb_bytes = ticket->len,
+                                             .explicit_keys = ticket->explicit_keys,
+                                             .rotation = (enum slc_rotation)ticket->rotation,
+                                             .surbs = ticket->bytes};
+    struct surb_block *block = block_new(c, s, &record, c->now);
     /* One SURB less; the fragment waits for another. */
     if (block == NULL) return;
-    *block = (struct surb_block){.next = s->first,
-                                 .count = 1,
-                                 .surb_bytes = ticket->len,
-                                 .rotation = ticket->rotation,
-                                 .explicit_keys = ticket->explicit_keys};
-    memcpy(block->bytes, ticket->bytes, ticket->len);
-    if (s->first == NULL) s->last = block;
-    s->first = block;
-    s->count++;
+    struct surb_pile *pile = ticket->stale ? &s->stale : &s->fresh;
+    block->next = pile->first;
+    if (pile->first == NULL) pile->last = block;
+    pile->first = block;
+    pile->count++;
     k->replies->stored++;
 }
 
-/* ---- asking for more ---- */
-
-static uint32_t at_least(uint32_t a, uint32_t b)
+void slc_store_released(struct slc_clients *c, struct surb_block *block)
 {
-    return a > b ? a : b;
+    struct store *s = block->store;
+    block->released = block->leasing;
+    if (s->messages != NULL) slc_send_resume(c, &c->clients[s->client], s);
 }
 
-static void request(struct slc_clients *c, struct client *k, struct store *s, uint32_t amount)
+static void settle(struct slc_clients *c, const struct client *k, const struct surb_block *block)
 {
-    if (s->count == 0) return;
-    uint8_t *memory = malloc(SLC_SURB_REQUEST_BYTES);
-    if (memory == NULL) return;
-    struct slc_recipient self;
-    slc_clients_recipient(c, slc_client_index(c, k), &self);
-    struct slc_writer w = slc_writer(memory, SLC_SURB_REQUEST_BYTES);
-    slc_message_write_surb_request(&w, &self, amount);
-    struct message model = {.kind = SLC_MESSAGE_SURB_REQUEST, .store = s};
-    if (slc_messages_add(c, k, &model, memory, SLC_SURB_REQUEST_BYTES) != SLC_OK) return;
-    s->requested += amount;
-    COUNT(c, k, surb_requests_sent, 1);
-}
-
-/* Fragments for which there is no SURB above the reserve. */
-static uint32_t lacking(const struct slc_traffic *t, const struct store *s)
-{
-    uint32_t free = s->count > t->surbs_minimum ? s->count - t->surbs_minimum : 0;
-    uint32_t wanted = s->unsent + s->stalled;
-    return wanted > free ? wanted - free : 0;
-}
-
-static uint32_t request_size(const struct slc_traffic *t, const struct store *s)
-{
-    uint32_t amount = at_least(lacking(t, s), t->request_minimum);
-    return amount < t->request_maximum ? amount : t->request_maximum;
-}
-
-static void expect_answer(struct replies *r, slc_time now)
-{
-    if (r->checked == SLC_NEVER) r->checked = now + CHECK_PERIOD;
-}
-
-void slc_store_ask(struct slc_clients *c, struct client *k, struct store *s)
-{
-    const struct slc_traffic *t = c->traffic;
-    uint32_t queue = s->unsent + s->stalled;
-    if (lacking(t, s) > 0) expect_answer(k->replies, c->now);
-    /* What there is goes to the queue first: neither side of the rule changes its answer by that. */
-    uint32_t have = s->count + s->requested;
-    if (have >= t->surbs_maximum + queue - lacking(t, s) || have >= queue + t->surbs_minimum) return;
-    request(c, k, s, request_size(t, s));
-}
-
-/* ---- silence ---- */
-
-slc_time slc_reply_due(const struct client *k)
-{
-    return k->replies == NULL ? SLC_NEVER : k->replies->checked;
-}
-
-/* Whether the store goes on. */
-static bool bear_silence(struct slc_clients *c, struct client *k, struct store *s, slc_time now)
-{
-    const struct slc_traffic *t = c->traffic;
-    slc_time silence = now - s->heard;
-    if (s->repeats > t->request_repeats || silence > t->request_drop) return false;
-    if (silence <= t->request_wait) return true;
-    s->repeats++;
-    request(c, k, s, request_size(t, s));
-    s->requested = 0;
-    return true;
-}
-
-void slc_reply_check(struct slc_clients *c, struct client *k, slc_time now)
-{
-    struct replies *r = k->replies;
-    bool waiting = false;
-    c->now = now;
-    for (uint32_t i = r->stores_len; i-- > 0;) {
-        struct store *s = r->stores[i];
-        if (lacking(c->traffic, s) == 0) continue;
-        if (bear_silence(c, k, s, now)) {
-            waiting = true;
-        } else {
-            drop_store(c, k, s, SLC_BAD_SURB);
-        }
+    for (; block != NULL; block = block->next) {
+        bool ahead = block->used < block->released || block->waits;
+        if (block->id == 0 || !ahead) continue;
+        (void)slc_keep(
+            c, k, &(struct slc_client_record){.kind = SLC_RECORD_LEASE, .block = block->id, .released = block->used});
     }
-    r->checked = waiting ? now + CHECK_PERIOD : SLC_NEVER;
 }
 
-/* ---- rotation ---- */
-
-static bool outlived(const struct slc_clients *c, const struct surb_block *block)
+void slc_store_settle(struct slc_clients *c, const struct client *k, const struct store *s)
 {
-    return block->rotation != SLC_ROTATION_UNKNOWN && c->topology->rotation != SLC_ROTATION_UNKNOWN &&
-           block->rotation != c->topology->rotation;
-}
-
-static void rotate_store(struct slc_clients *c, struct client *k, struct store *s)
-{
-    uint32_t gone = 0;
-    struct surb_block *keep = NULL;
-    struct surb_block **at = &s->first;
-    s->last = NULL;
-    while (*at != NULL) {
-        struct surb_block *block = *at;
-        if (!outlived(c, block)) {
-            s->last = block;
-            at = &block->next;
-            continue;
-        }
-        *at = block->next;
-        gone += block->count - block->used;
-        if (keep != NULL) spend(c, keep);
-        keep = block;
-    }
-    if (keep == NULL) return;
-    s->count -= gone;
-    k->replies->stored -= gone;
-    /* The old keys are good for one more epoch: long enough to ask for new SURBs through one of the old. */
-    keep->used = keep->count - 1;
-    keep->next = s->first;
-    if (s->first == NULL) s->last = keep;
-    s->first = keep;
-    s->count++;
-    k->replies->stored++;
-    request(c, k, s, gone < c->traffic->request_maximum ? gone : c->traffic->request_maximum);
-}
-
-void slc_reply_rotate(struct slc_clients *c, struct client *k)
-{
-    if (k->replies == NULL) return;
-    for (uint32_t i = 0; i < k->replies->stores_len; i++) {
-        rotate_store(c, k, k->replies->stores[i]);
-    }
+    settle(c, k, s->fresh.first);
+    settle(c, k, s->stale.first);
 }

@@ -98,9 +98,8 @@ static void write_head(struct slc_clients *c, struct message *m, const uint8_t *
     struct slc_writer w = slc_writer(m->bytes, m->cut.len);
     slc_message_write_head(&w, (enum slc_message_kind)m->kind, slc_reply_tag(c, k, &m->recipient, true), surbs,
                            m->surbs, c->topology->rotation);
-    m->bare = false;
     COUNT(c, k, surbs_made, m->surbs);
-    slc_client_activate(c, k);
+    slc_keep_then_queue(c, m);
 }
 
 /* One round over `first` up to `end`; false: it failed as a whole, nothing was made. */
@@ -126,20 +125,28 @@ static bool make_round(struct slc_clients *c, struct message *first, const struc
     return true;
 }
 
-/* Those whose gateway is not in the snapshot stay for a later one. */
-static void take_makeable(struct slc_clients *c, struct message **first)
+void slc_bare_append(struct bare_list *list, struct message *m)
 {
-    struct message **made = first, **left = &c->bare_first;
-    for (struct message *m = c->bare_first; m != NULL; m = m->next_bare) {
-        struct message ***list = c->clients[m->client].own != NULL ? &made : &left;
-        **list = m;
-        *list = &m->next_bare;
-    }
-    *made = NULL;
-    *left = NULL;
-    c->bare_last = NULL;
-    for (struct message *m = c->bare_first; m != NULL; m = m->next_bare) {
-        c->bare_last = m;
+    m->next_bare = NULL;
+    *(list->first == NULL ? &list->first : &list->last->next_bare) = m;
+    list->last = m;
+}
+
+struct message *slc_bare_take(struct bare_list *list)
+{
+    struct message *m = list->first;
+    list->first = m->next_bare;
+    return m;
+}
+
+/* Those whose gateway is not in the snapshot stay for a later one. */
+static void take_makeable(struct slc_clients *c, struct bare_list *made)
+{
+    struct bare_list all = c->bare;
+    c->bare = (struct bare_list){0};
+    while (all.first != NULL) {
+        struct message *m = slc_bare_take(&all);
+        slc_bare_append(c->clients[m->client].own != NULL ? made : &c->bare, m);
     }
 }
 
@@ -147,43 +154,40 @@ static void put_back(struct slc_clients *c, struct message *first, const struct 
 {
     for (struct message *m = first, *next; m != end; m = next) {
         next = m->next_bare;
-        m->next_bare = NULL;
-        *(c->bare_last == NULL ? &c->bare_first : &c->bare_last->next_bare) = m;
-        c->bare_last = m;
+        slc_bare_append(&c->bare, m);
     }
 }
 
 void slc_surbs_make(struct slc_clients *c)
 {
-    if (c->bare_first == NULL || c->topology == NULL) return;
-    struct message *first;
-    take_makeable(c, &first);
-    while (first != NULL) {
+    /* While the disk takes no keys there is no use in making any. */
+    if (c->bare.first == NULL || c->topology == NULL || c->rotation.retired || c->keep_full) return;
+    struct bare_list all = {0};
+    take_makeable(c, &all);
+    for (struct message *first = all.first; first != NULL;) {
         struct message *end = first;
         size_t surbs = 0;
         do {
             surbs += end->surbs;
             end = end->next_bare;
         } while (end != NULL && surbs + end->surbs <= ROUND);
-        if (!make_round(c, first, end, surbs)) {
-            put_back(c, first, end);
-        }
+        if (!make_round(c, first, end, surbs)) put_back(c, first, end);
         first = end;
+    }
+}
+
+static void forget(struct bare_list *list, uint32_t index)
+{
+    struct bare_list all = *list;
+    *list = (struct bare_list){0};
+    while (all.first != NULL) {
+        struct message *m = slc_bare_take(&all);
+        if (m->client != index) slc_bare_append(list, m);
     }
 }
 
 void slc_surbs_forget(struct slc_clients *c, const struct client *k)
 {
-    uint32_t index = slc_client_index(c, k);
-    struct message **at = &c->bare_first;
-    c->bare_last = NULL;
-    while (*at != NULL) {
-        struct message *m = *at;
-        if (m->client == index) {
-            *at = m->next_bare;
-        } else {
-            c->bare_last = m;
-            at = &m->next_bare;
-        }
-    }
+    forget(&c->bare, slc_client_index(c, k));
+    forget(&c->unkept, slc_client_index(c, k));
 }

@@ -44,6 +44,7 @@ void slc_traffic_default(struct slc_traffic *traffic)
         .max_sender_tags = 4096,
         .max_reassembly_bytes = (size_t)64 << 20,
         .reassembly_timeout = 30 * MINUTE,
+        .max_foreign_bytes = (size_t)1 << 30,
     };
 }
 

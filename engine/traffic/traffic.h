@@ -96,6 +96,7 @@ struct slc_traffic {
     uint32_t max_sender_tags;    /* peers we can answer: 4096, the longest silent go                            */
     size_t max_reassembly_bytes; /* 64 MiB */
     slc_time reassembly_timeout; /* 30 min */
+    size_t max_foreign_bytes;    /* what strangers may make all clients of one owner hold together: 1 GiB */
 };
 
 /* The reference's defaults; `fast`: its high-volume preset (section 3.4; all presets: options.h). */
