@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/engine_internal.h"
 
+#include "crypto/base/secret.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,47 +66,87 @@ static void port_message_done(void *self, uint8_t *memory)
     slc_buffers_give(&((struct crew *)self)->outgoing, memory);
 }
 
-static void keep_for_later(struct crew *crew, const struct slc_note *note)
+/* ---- events ---- */
+
+static bool keep_for_later(struct backlog *b, const struct slc_note *note)
 {
-    if (crew->backlog_len == crew->backlog_cap) {
-        size_t cap = crew->backlog_cap == 0 ? 256 : crew->backlog_cap * 2;
-        struct slc_note *grown = realloc(crew->backlog, cap * sizeof *grown);
-        if (grown == NULL) return;
-        crew->backlog = grown;
-        crew->backlog_cap = cap;
+    if (b->len == b->cap && b->first > 0) {
+        b->len -= b->first;
+        memmove(b->notes, b->notes + b->first, b->len * sizeof *b->notes);
+        b->first = 0;
     }
-    crew->backlog[crew->backlog_len++] = *note;
+    if (b->len == b->cap) {
+        size_t cap = b->cap == 0 ? 256 : b->cap * 2;
+        struct slc_note *grown = realloc(b->notes, cap * sizeof *grown);
+        if (grown == NULL) return false;
+        b->notes = grown;
+        b->cap = cap;
+    }
+    b->notes[b->len++] = *note;
+    return true;
+}
+
+static void lose(struct crew *crew)
+{
+    atomic_fetch_add_explicit(&crew->events_lost, 1, memory_order_relaxed);
 }
 
 static void tell(struct crew *crew, const struct slc_engine_event *event)
 {
     struct slc_note note;
     memcpy(note.bytes, event, sizeof *event);
-    if (crew->backlog_len > 0 || slc_worker_event(crew->worker, &note) != SLC_OK) keep_for_later(crew, &note);
+    bool behind = crew->backlog.first < crew->backlog.len;
+    if (!behind && slc_worker_event(crew->worker, &note) == SLC_OK) return;
+    if (keep_for_later(&crew->backlog, &note)) return;
+    lose(crew);
+    if (event->data != NULL) slc_buffers_give(&crew->delivered, event->data);
+}
+
+/* False: some are still waiting. */
+static bool tell_backlog(struct crew *crew)
+{
+    struct backlog *b = &crew->backlog;
+    while (b->first < b->len && slc_worker_event(crew->worker, &b->notes[b->first]) == SLC_OK) {
+        b->first++;
+    }
+    if (b->first < b->len) return false;
+    b->first = b->len = 0;
+    return true;
+}
+
+/* Copies what the event shows. Without memory the event still tells how much was lost. */
+static void attach(struct crew *crew, struct slc_engine_event *out, struct slc_bytes data)
+{
+    out->len = data.len;
+    out->data = slc_buffers_take(&crew->delivered, data.len > 0 ? data.len : 1);
+    if (out->data == NULL) {
+        lose(crew);
+        out->status = SLC_NO_MEMORY;
+        return;
+    }
+    if (data.len > 0) memcpy(out->data, data.data, data.len);
 }
 
 static void port_event(void *self, const struct slc_client_event *event)
 {
     struct crew *crew = self;
     struct slc_engine_event out = {.kind = event->kind,
-                                   .client = event->index * crew->engine->workers + slc_worker_index(crew->worker),
+                                   .client = crew->numbers[event->index],
                                    .token = event->token,
                                    .at = event->at,
                                    .status = event->status,
                                    .has_tag = event->has_tag,
                                    .is_reply = event->is_reply,
-                                   .timestamp = event->timestamp};
+                                   .timestamp = event->timestamp,
+                                   .len = event->settled};
     memcpy(out.tag, event->tag, sizeof out.tag);
-    struct slc_bytes data = event->data;
-    if (event->kind == SLC_CLIENT_READY) data = slc_bytes(event->key, SLC_SEAL_KEY_BYTES);
-    if (event->error != NULL) data = slc_bytes(event->error->text, strlen(event->error->text) + 1);
-    if (event->kind == SLC_CLIENT_DELIVERED || data.len > 0) {
-        out.data = slc_buffers_take(&crew->delivered, data.len > 0 ? data.len : 1);
-        if (out.data == NULL) return;
-        if (data.len > 0) memcpy(out.data, data.data, data.len);
-        out.len = data.len;
+    if (event->kind == SLC_CLIENT_ACKED || event->kind == SLC_CLIENT_EXPIRED) crew->unsettled--;
+    if (event->kind == SLC_CLIENT_DELIVERED) attach(crew, &out, event->data);
+    if (event->kind == SLC_CLIENT_READY) attach(crew, &out, slc_bytes(event->key, SLC_SEAL_KEY_BYTES));
+    if (event->error != NULL) {
+        attach(crew, &out, slc_bytes(event->error->text, strlen(event->error->text) + 1));
+        out.text = (const char *)out.data;
     }
-    if (event->error != NULL) out.text = (const char *)out.data;
     tell(crew, &out);
 }
 
@@ -152,7 +194,7 @@ static void crew_received(void *self, const struct slc_received *received, size_
     for (size_t i = 0; i < n; i++) {
         const struct slc_received *r = &received[i];
         uint32_t index = (uint32_t)r->token;
-        bool stale = index >= crew->client_count || r->token != connection_token(crew, index);
+        bool stale = index >= crew->places || r->token != connection_token(crew, index);
         if (stale) {
             if (r->kind == SLC_RECEIVED_OPEN) slc_worker_close(crew->worker, r->link, true);
             continue;
@@ -178,45 +220,101 @@ static void crew_due(void *self, const uint64_t *tokens, size_t n, slc_time now)
 
 static void send_parcel(struct crew *crew, struct parcel *parcel, slc_time now)
 {
-    enum slc_status status = slc_clients_send(crew->clients, &parcel->outgoing, now);
-    if (status == SLC_OK) return;
-    tell(crew, &(struct slc_engine_event){.kind = SLC_CLIENT_EXPIRED,
-                                          .client = parcel->outgoing.index * crew->engine->workers +
-                                                    slc_worker_index(crew->worker),
-                                          .token = parcel->outgoing.token,
-                                          .at = now,
-                                          .status = status});
+    const struct slc_outgoing *m = &parcel->outgoing;
+    struct slc_engine_event failed = {
+        .kind = SLC_CLIENT_EXPIRED, .client = crew->numbers[m->index], .token = m->token, .at = now, .len = m->len};
+    failed.status = slc_clients_send(crew->clients, m, now);
+    if (failed.status == SLC_OK) {
+        crew->unsettled++;
+        return;
+    }
+    tell(crew, &failed);
     slc_buffers_give(&crew->outgoing, parcel);
+}
+
+static void add_client(struct crew *crew, uint32_t client, struct newcomer *newcomer, slc_time now)
+{
+    uint32_t index = slc_place_of(client) / crew->engine->workers;
+    struct slc_error error = {0};
+    crew->numbers[index] = client;
+    if (newcomer->setup.shared_key != NULL) newcomer->setup.shared_key = newcomer->shared_key;
+    enum slc_status status = slc_clients_add_at(crew->clients, &newcomer->setup, now, index);
+    slc_guarded_free(newcomer);
+    if (status == SLC_OK) return;
+    (void)slc_fail(&error, status, "adding the client: %s", slc_status_text(status));
+    port_event(crew, &(struct slc_client_event){
+                         .kind = SLC_CLIENT_FAILED, .index = index, .at = now, .status = status, .error = &error});
+}
+
+static void remove_client(struct crew *crew, uint32_t client, slc_time now)
+{
+    uint32_t index = slc_place_of(client) / crew->engine->workers;
+    if (slc_clients_has(crew->clients, index)) {
+        slc_clients_leave(crew->clients, index, now);
+    } else {
+        /* Adding it failed. */
+        port_event(crew, &(struct slc_client_event){.kind = SLC_CLIENT_REMOVED, .index = index, .at = now});
+    }
+}
+
+static void obey(struct crew *crew, const struct command *command, slc_time now)
+{
+    switch (command->kind) {
+    case COMMAND_SEND:
+        send_parcel(crew, command->parcel, now);
+        return;
+    case COMMAND_TOPOLOGY:
+        slc_clients_set_topology(crew->clients, command->topology, command->has_info ? &command->info : NULL);
+        slc_topology_release(command->topology);
+        return;
+    case COMMAND_ADD:
+        add_client(crew, command->client, command->newcomer, now);
+        return;
+    case COMMAND_REMOVE:
+        remove_client(crew, command->client, now);
+        return;
+    case COMMAND_CLOSE:
+        crew->closing = true;
+        crew->close_by = command->deadline;
+        return;
+    }
 }
 
 static void crew_command(void *self, const struct slc_note *commands, size_t n, slc_time now)
 {
-    struct crew *crew = self;
     for (size_t i = 0; i < n; i++) {
         struct command command;
         memcpy(&command, commands[i].bytes, sizeof command);
-        if (command.kind == COMMAND_SEND) {
-            send_parcel(crew, command.parcel, now);
-        } else {
-            slc_clients_set_topology(crew->clients, command.topology, command.has_info ? &command.info : NULL);
-            slc_topology_release(command.topology);
-        }
+        obey(self, &command, now);
     }
+}
+
+/* ---- the orderly end ---- */
+
+/* Returns when it next wants a look. */
+static slc_time close_on(struct crew *crew, slc_time now)
+{
+    if (!crew->closing || crew->ended) return SLC_NEVER;
+    if (!crew->leaving) {
+        if (crew->unsettled > 0 && now < crew->close_by) return crew->close_by;
+        crew->leaving = true;
+        slc_clients_leave_all(crew->clients, now);
+    }
+    if (slc_clients_count(crew->clients) > 0) return SLC_NEVER;
+    crew->ended = true;
+    tell(crew, &(struct slc_engine_event){.kind = SLC_CLIENT_CLOSED, .client = UINT32_MAX, .at = now});
+    return SLC_NEVER;
 }
 
 static slc_time crew_run(void *self, slc_time now)
 {
     struct crew *crew = self;
-    size_t told = 0;
-    while (told < crew->backlog_len && slc_worker_event(crew->worker, &crew->backlog[told]) == SLC_OK) {
-        told++;
-    }
-    crew->backlog_len -= told;
-    if (told > 0) memmove(crew->backlog, crew->backlog + told, crew->backlog_len * sizeof *crew->backlog);
+    bool told = tell_backlog(crew);
     bool again = slc_clients_run(crew->clients, now, slc_unix_seconds());
+    slc_time next = close_on(crew, now);
     atomic_store_explicit(&crew->ready, slc_clients_ready(crew->clients), memory_order_relaxed);
-    if (crew->backlog_len > 0) return now + SLC_MILLISECOND;
-    return again ? now + SLC_MILLISECOND / 4 : SLC_NEVER;
+    if (again) return now + SLC_MILLISECOND / 4;
+    return told || next < now + SLC_MILLISECOND ? next : now + SLC_MILLISECOND;
 }
 
 struct slc_role slc_crew_role(struct crew *crew)
@@ -238,14 +336,19 @@ enum slc_status slc_crew_init(struct crew *crew, struct slc_engine *e, const str
     crew->engine = e;
     enum slc_status status = slc_random_from_system(&crew->random);
     if (status != SLC_OK) return status;
+    crew->places = clients;
     crew->links = calloc(clients, sizeof *crew->links);
     crew->generations = calloc(clients, sizeof *crew->generations);
+    crew->numbers = calloc(clients, sizeof *crew->numbers);
+    crew->queues = calloc(clients, sizeof *crew->queues);
     crew->frames = calloc(FRAMES, sizeof *crew->frames);
-    if (crew->links == NULL || crew->generations == NULL || crew->frames == NULL) return SLC_NO_MEMORY;
+    bool made = crew->links != NULL && crew->generations != NULL && crew->numbers != NULL && crew->queues != NULL;
+    if (!made || crew->frames == NULL) return SLC_NO_MEMORY;
     const struct slc_clients_config config = {.traffic = &c->traffic,
                                               .random = &crew->random,
                                               .max_clients = clients,
                                               .batch = 512,
+                                              .queues = crew->queues,
                                               .port = {.self = crew,
                                                        .slot = port_slot,
                                                        .slot_drop = port_slot_drop,
@@ -266,14 +369,16 @@ enum slc_status slc_crew_init(struct crew *crew, struct slc_engine *e, const str
 void slc_crew_free(struct crew *crew)
 {
     slc_clients_free(crew->clients);
-    for (size_t i = 0; i < crew->backlog_len; i++) {
+    for (size_t i = crew->backlog.first; i < crew->backlog.len; i++) {
         struct slc_engine_event event;
-        memcpy(&event, crew->backlog[i].bytes, sizeof event);
+        memcpy(&event, crew->backlog.notes[i].bytes, sizeof event);
         if (event.data != NULL) slc_buffers_give(&crew->delivered, event.data);
     }
-    free(crew->backlog);
+    free(crew->backlog.notes);
     free(crew->links);
     free(crew->generations);
+    free(crew->numbers);
+    free(crew->queues);
     free(crew->frames);
     slc_buffers_free(&crew->outgoing);
     slc_buffers_free(&crew->delivered);

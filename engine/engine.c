@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NOWHERE UINT32_MAX
+
 /* ---- making ---- */
 
 void slc_engine_config_default(struct slc_engine_config *config)
@@ -29,8 +31,10 @@ void slc_engine_config_default(struct slc_engine_config *config)
 static enum slc_status make_all(struct slc_engine *e, const struct slc_rotation_info *info, struct slc_error *error)
 {
     e->crews = calloc(e->workers, sizeof *e->crews);
+    e->seats = calloc(e->config.max_clients, sizeof *e->seats);
+    e->free_first = e->free_last = NOWHERE;
     struct slc_role *roles = calloc(e->workers, sizeof *roles);
-    enum slc_status status = e->crews == NULL || roles == NULL ? SLC_NO_MEMORY : SLC_OK;
+    enum slc_status status = e->crews == NULL || e->seats == NULL || roles == NULL ? SLC_NO_MEMORY : SLC_OK;
     for (unsigned i = 0; i < e->workers && status == SLC_OK; i++) {
         status = slc_crew_init(&e->crews[i], e, info);
         roles[i] = slc_crew_role(&e->crews[i]);
@@ -47,6 +51,10 @@ enum slc_status slc_engine_new(struct slc_engine **engine, const struct slc_engi
                                struct slc_error *error)
 {
     *engine = NULL;
+    if (config->max_clients == 0 || config->max_clients > 1U << PLACE_BITS) {
+        return slc_fail(error, SLC_BAD_ARGUMENT, "%zu clients: 1 to %u can be had", config->max_clients,
+                        1U << PLACE_BITS);
+    }
     struct slc_engine *e = calloc(1, sizeof *e);
     if (e == NULL) return slc_fail(error, SLC_NO_MEMORY, "no memory");
     e->config = *config;
@@ -68,9 +76,24 @@ enum slc_status slc_engine_start(struct slc_engine *e, struct slc_error *error)
     return status;
 }
 
+/* A worker whose ring of commands is full is told by the next poll. */
+static void tell_crews_to_close(struct slc_engine *e)
+{
+    while (e->closing && e->told < e->workers) {
+        const struct command order = {.kind = COMMAND_CLOSE, .deadline = e->close_by};
+        struct slc_note note;
+        memcpy(note.bytes, &order, sizeof order);
+        if (slc_runtime_command(e->runtime, e->told, &note) != SLC_OK) return;
+        e->told++;
+    }
+}
+
 void slc_engine_stop(struct slc_engine *e)
 {
     if (e->runtime != NULL) slc_runtime_stop(e->runtime);
+    e->started = false;
+    e->closing = true;
+    e->told = e->workers;
 }
 
 static void free_undelivered(struct slc_engine *e)
@@ -93,51 +116,169 @@ void slc_engine_free(struct slc_engine *e)
         slc_crew_free(&e->crews[i]);
     }
     free(e->crews);
+    for (size_t i = 0; i < e->seat_count; i++) {
+        free(e->seats[i].text);
+    }
+    free(e->seats);
     slc_runtime_free(e->runtime);
     slc_tls_free(e->tls);
     slc_topology_release(e->topology);
     free(e);
 }
 
-/* ---- clients and messages ---- */
+void slc_engine_close(struct slc_engine *e, slc_time timeout)
+{
+    if (!e->started || e->closing) return;
+    slc_time now = slc_now();
+    e->closing = true;
+    e->close_by = timeout < SLC_NEVER - now ? now + timeout : SLC_NEVER;
+    tell_crews_to_close(e);
+}
+
+/* ---- clients ---- */
 
 static struct crew *crew_of(const struct slc_engine *e, uint32_t client)
 {
-    return &e->crews[client % e->workers];
+    return &e->crews[slc_place_of(client) % e->workers];
+}
+
+/* NULL: no such client, or no more. */
+static struct seat *seat_of(const struct slc_engine *e, uint32_t client)
+{
+    uint32_t place = slc_place_of(client);
+    struct seat *seat = &e->seats[place];
+    return place < e->seat_count && seat->taken && seat->generation == client >> PLACE_BITS ? seat : NULL;
+}
+
+/* Who was removed longest ago makes room first. */
+static struct seat *take_seat(struct slc_engine *e)
+{
+    if (e->seat_count < e->config.max_clients) return &e->seats[e->seat_count++];
+    if (e->free_first == NOWHERE) return NULL;
+    struct seat *seat = &e->seats[e->free_first];
+    e->free_first = seat->next_free;
+    if (e->free_first == NOWHERE) e->free_last = NOWHERE;
+    return seat;
+}
+
+static void give_seat(struct slc_engine *e, struct seat *seat)
+{
+    uint32_t place = (uint32_t)(seat - e->seats);
+    free(seat->text);
+    *seat = (struct seat){.generation = (seat->generation + 1) % GENERATIONS, .next_free = NOWHERE};
+    if (e->free_last == NOWHERE) {
+        e->free_first = place;
+    } else {
+        e->seats[e->free_last].next_free = place;
+    }
+    e->free_last = place;
+}
+
+static enum slc_status command(struct slc_engine *e, uint32_t client, const struct command *what)
+{
+    struct slc_note note;
+    memcpy(note.bytes, what, sizeof *what);
+    return slc_runtime_command(e->runtime, slc_place_of(client) % e->workers, &note);
+}
+
+static enum slc_status send_newcomer(struct slc_engine *e, const struct slc_client_setup *setup, uint32_t client)
+{
+    struct newcomer *newcomer = slc_guarded_new(sizeof *newcomer);
+    if (newcomer == NULL) return SLC_NO_MEMORY;
+    newcomer->setup = *setup;
+    if (setup->shared_key != NULL) memcpy(newcomer->shared_key, setup->shared_key, sizeof newcomer->shared_key);
+    enum slc_status status =
+        command(e, client, &(struct command){.kind = COMMAND_ADD, .client = client, .newcomer = newcomer});
+    if (status != SLC_OK) slc_guarded_free(newcomer);
+    return status;
 }
 
 enum slc_status slc_engine_add(struct slc_engine *e, const struct slc_client_setup *setup, uint32_t *client)
 {
-    if (e->started) return SLC_BAD_ARGUMENT;
-    if (e->client_count == e->config.max_clients) return SLC_FULL;
-    unsigned worker = (unsigned)(e->client_count % e->workers);
-    struct crew *crew = &e->crews[worker];
-    uint32_t index;
-    enum slc_status status = slc_clients_add(crew->clients, setup, slc_now(), &index);
-    if (status != SLC_OK) return status;
-    crew->client_count++;
-    e->client_count++;
-    *client = index * e->workers + worker;
+    if (e->closing) return SLC_CLOSED;
+    if (slc_topology_find(e->topology, setup->gateway) == NULL) return SLC_NO_ROUTE;
+    struct seat *seat = take_seat(e);
+    if (seat == NULL) return SLC_FULL;
+    uint32_t place = (uint32_t)(seat - e->seats);
+    uint32_t number = seat->generation << PLACE_BITS | place;
+    struct crew *crew = crew_of(e, number);
+    enum slc_status status;
+    if (e->started) {
+        status = send_newcomer(e, setup, number);
+    } else {
+        crew->numbers[place / e->workers] = number;
+        status = slc_clients_add_at(crew->clients, setup, slc_now(), place / e->workers);
+    }
+    if (status != SLC_OK) {
+        give_seat(e, seat);
+        return status;
+    }
+    seat->taken = true;
+    memcpy(seat->recipient.identity, setup->keys.identity.public_key, SLC_IDENTITY_BYTES);
+    memcpy(seat->recipient.encryption_key, setup->keys.encryption_key, SLC_KEY_BYTES);
+    memcpy(seat->recipient.gateway, setup->gateway, SLC_IDENTITY_BYTES);
+    *client = number;
     return SLC_OK;
 }
 
-void slc_engine_recipient(const struct slc_engine *e, uint32_t client, struct slc_recipient *recipient)
+enum slc_status slc_engine_remove(struct slc_engine *e, uint32_t client)
 {
-    slc_clients_recipient(crew_of(e, client)->clients, client / e->workers, recipient);
+    struct seat *seat = seat_of(e, client);
+    if (seat == NULL || seat->state == SLC_ENGINE_LEAVING) return SLC_NOT_FOUND;
+    if (!e->started) return SLC_AGAIN;
+    enum slc_status status = command(e, client, &(struct command){.kind = COMMAND_REMOVE, .client = client});
+    if (status == SLC_OK) seat->state = SLC_ENGINE_LEAVING;
+    return status;
+}
+
+enum slc_status slc_engine_recipient(const struct slc_engine *e, uint32_t client, struct slc_recipient *recipient)
+{
+    const struct seat *seat = seat_of(e, client);
+    if (seat == NULL) return SLC_NOT_FOUND;
+    *recipient = seat->recipient;
+    return SLC_OK;
+}
+
+enum slc_status slc_engine_look(const struct slc_engine *e, uint32_t client, struct slc_engine_client *what)
+{
+    const struct seat *seat = seat_of(e, client);
+    if (seat == NULL) return SLC_NOT_FOUND;
+    const uint32_t *queue = &crew_of(e, client)->queues[slc_place_of(client) / e->workers];
+    *what = (struct slc_engine_client){.state = e->closing ? SLC_ENGINE_LEAVING : (enum slc_engine_state)seat->state,
+                                       .status = seat->status,
+                                       .text = seat->text == NULL ? "" : seat->text,
+                                       .fragments = __atomic_load_n(queue, __ATOMIC_RELAXED),
+                                       .messages = seat->messages,
+                                       .bytes = seat->bytes};
+    memcpy(what->gateway, seat->recipient.gateway, sizeof what->gateway);
+    return SLC_OK;
+}
+
+void slc_engine_unsettled(const struct slc_engine *e, size_t *messages, size_t *bytes)
+{
+    *messages = e->unsettled;
+    *bytes = e->unsettled_bytes;
 }
 
 void slc_engine_set_topology(struct slc_engine *e, struct slc_topology *topology, const struct slc_rotation_info *info)
 {
+    slc_topology_hold(topology);
+    slc_topology_release(e->topology);
+    e->topology = topology;
     for (unsigned i = 0; i < e->workers; i++) {
-        struct command command = {.kind = COMMAND_TOPOLOGY, .topology = topology, .has_info = info != NULL};
-        if (info != NULL) command.info = *info;
-        struct slc_note note;
-        memcpy(note.bytes, &command, sizeof command);
+        if (!e->started) {
+            slc_clients_set_topology(e->crews[i].clients, topology, info);
+            continue;
+        }
+        struct command order = {.kind = COMMAND_TOPOLOGY, .topology = topology, .has_info = info != NULL};
+        if (info != NULL) order.info = *info;
         slc_topology_hold(topology);
         /* A worker that lags this far behind gets the next refresh. */
-        if (slc_runtime_command(e->runtime, i, &note) != SLC_OK) slc_topology_release(topology);
+        if (command(e, i, &order) != SLC_OK) slc_topology_release(topology);
     }
 }
+
+/* ---- messages ---- */
 
 static struct parcel *parcel_of(const struct slc_send *send)
 {
@@ -147,7 +288,9 @@ static struct parcel *parcel_of(const struct slc_send *send)
 
 enum slc_status slc_engine_prepare(struct slc_engine *e, struct slc_send *send)
 {
-    if (send->client >= e->client_count) return SLC_BAD_ARGUMENT;
+    const struct seat *seat = seat_of(e, send->client);
+    if (seat == NULL) return SLC_NOT_FOUND;
+    if (e->closing || seat->state == SLC_ENGINE_LEAVING) return SLC_CLOSED;
     size_t head = slc_outgoing_head(send->reply, send->anonymous, send->surbs);
     size_t bytes = sizeof(struct parcel) + head + send->len;
     struct slc_buffers *buffers = &crew_of(e, send->client)->outgoing;
@@ -159,9 +302,12 @@ enum slc_status slc_engine_prepare(struct slc_engine *e, struct slc_send *send)
 
 enum slc_status slc_engine_submit(struct slc_engine *e, const struct slc_send *send)
 {
+    struct seat *seat = seat_of(e, send->client);
+    if (seat == NULL || e->closing || seat->state == SLC_ENGINE_LEAVING) return SLC_CLOSED;
+    if (!e->started) return SLC_AGAIN; /* nobody would give the parcel back */
     struct parcel *parcel = parcel_of(send);
     parcel->outgoing = (struct slc_outgoing){
-        .index = send->client / e->workers,
+        .index = slc_place_of(send->client) / e->workers,
         .token = send->token,
         .reply = send->reply,
         .recipient = send->recipient,
@@ -175,10 +321,13 @@ enum slc_status slc_engine_submit(struct slc_engine *e, const struct slc_send *s
         .retransmissions = send->retransmissions,
     };
     memcpy(parcel->outgoing.tag, send->tag, sizeof parcel->outgoing.tag);
-    const struct command command = {.kind = COMMAND_SEND, .parcel = parcel};
-    struct slc_note note;
-    memcpy(note.bytes, &command, sizeof command);
-    return slc_runtime_command(e->runtime, send->client % e->workers, &note);
+    enum slc_status status = command(e, send->client, &(struct command){.kind = COMMAND_SEND, .parcel = parcel});
+    if (status != SLC_OK) return status;
+    seat->messages++;
+    seat->bytes += send->len;
+    e->unsettled++;
+    e->unsettled_bytes += send->len;
+    return SLC_OK;
 }
 
 void slc_engine_abandon(struct slc_engine *e, const struct slc_send *send)
@@ -186,18 +335,90 @@ void slc_engine_abandon(struct slc_engine *e, const struct slc_send *send)
     slc_buffers_untake(&crew_of(e, send->client)->outgoing, parcel_of(send));
 }
 
+/* ---- events ---- */
+
+static void note_loss(struct seat *seat, const struct slc_engine_event *event)
+{
+    bool failed = event->kind == SLC_CLIENT_FAILED, was_ready = seat->state != SLC_ENGINE_CONNECTING;
+    free(seat->text);
+    seat->text = event->text == NULL ? NULL : strdup(event->text);
+    seat->status = event->status;
+    if (seat->state == SLC_ENGINE_LEAVING) return;
+    seat->state = failed ? SLC_ENGINE_FAILED : was_ready ? SLC_ENGINE_LOST : SLC_ENGINE_CONNECTING;
+}
+
+static void note_settled(struct slc_engine *e, struct seat *seat, const struct slc_engine_event *event)
+{
+    seat->messages--;
+    seat->bytes -= event->len;
+    e->unsettled--;
+    e->unsettled_bytes -= event->len;
+}
+
+static void note_event(struct slc_engine *e, const struct slc_engine_event *event)
+{
+    struct seat *seat = seat_of(e, event->client);
+    if (seat == NULL) return;
+    switch (event->kind) {
+    case SLC_CLIENT_READY:
+        if (seat->state != SLC_ENGINE_LEAVING) seat->state = SLC_ENGINE_READY;
+        return;
+    case SLC_CLIENT_LOST:
+    case SLC_CLIENT_FAILED:
+        note_loss(seat, event);
+        return;
+    case SLC_CLIENT_ACKED:
+    case SLC_CLIENT_EXPIRED:
+        note_settled(e, seat, event);
+        return;
+    case SLC_CLIENT_REMOVED:
+        give_seat(e, seat);
+        return;
+    default:
+        return;
+    }
+}
+
+/* The last event of one worker; of the last worker, the last of all. */
+static bool note_end(struct slc_engine *e)
+{
+    if (++e->ended < e->workers) return false;
+    slc_engine_stop(e);
+    return true;
+}
+
+enum { POLL = 64 };
+
+/* `more`: there may be more. */
+static size_t poll_worker(struct slc_engine *e, unsigned worker, struct slc_engine_event *events, size_t cap,
+                          bool *more)
+{
+    struct slc_note notes[POLL];
+    size_t want = cap < POLL ? cap : POLL, n = 0;
+    size_t got = slc_runtime_events(e->runtime, worker, notes, want);
+    *more |= got == want;
+    for (size_t i = 0; i < got; i++) {
+        memcpy(&events[n], notes[i].bytes, sizeof *events);
+        if (events[n].kind == SLC_CLIENT_CLOSED) {
+            n += note_end(e);
+        } else {
+            note_event(e, &events[n++]);
+        }
+    }
+    return n;
+}
+
 size_t slc_engine_poll(struct slc_engine *e, struct slc_engine_event *events, size_t cap)
 {
     size_t n = 0;
-    for (unsigned tried = 0; tried < e->workers && n < cap; tried++) {
-        struct slc_note notes[64];
-        unsigned worker = e->next_poll++ % e->workers;
-        size_t want = cap - n < 64 ? cap - n : 64;
-        size_t got = slc_runtime_events(e->runtime, worker, notes, want);
-        for (size_t i = 0; i < got; i++) {
-            memcpy(&events[n++], notes[i].bytes, sizeof *events);
-        }
+    unsigned tried = 0;
+    bool more = false;
+    tell_crews_to_close(e);
+    slc_runtime_heard(e->runtime);
+    for (; tried < e->workers && n < cap; tried++) {
+        n += poll_worker(e, e->next_poll++ % e->workers, events + n, cap - n, &more);
     }
+    if (more || tried < e->workers) slc_runtime_wake(e->runtime);
     return n;
 }
 
@@ -216,6 +437,11 @@ void slc_engine_wait(struct slc_engine *e, slc_time timeout)
 void slc_engine_wake(struct slc_engine *e)
 {
     slc_runtime_wake(e->runtime);
+}
+
+int slc_engine_fd(struct slc_engine *e)
+{
+    return slc_runtime_fd(e->runtime);
 }
 
 /* ---- numbers ---- */
@@ -255,6 +481,15 @@ size_t slc_engine_ready(const struct slc_engine *e)
         ready += atomic_load_explicit(&e->crews[i].ready, memory_order_relaxed);
     }
     return ready;
+}
+
+uint64_t slc_engine_events_lost(const struct slc_engine *e)
+{
+    uint64_t lost = 0;
+    for (unsigned i = 0; i < e->workers; i++) {
+        lost += atomic_load_explicit(&e->crews[i].events_lost, memory_order_relaxed);
+    }
+    return lost;
 }
 
 size_t slc_engine_threads(const struct slc_engine *e, struct slc_thread_report *rows, size_t cap)

@@ -30,16 +30,63 @@ struct slc_engine;
 SLC_MUST_CHECK enum slc_status slc_engine_new(struct slc_engine **engine, const struct slc_engine_config *config,
                                               struct slc_topology *topology, const struct slc_rotation_info *info,
                                               struct slc_error *error);
-/* Stops the threads; clients forget everything they have not sent. Idempotent. */
-void slc_engine_stop(struct slc_engine *engine);
-void slc_engine_free(struct slc_engine *engine);
-
-/* Adds a client before slc_engine_start(); its number is what events carry. SLC_FULL, SLC_NO_ROUTE. */
-SLC_MUST_CHECK enum slc_status slc_engine_add(struct slc_engine *engine, const struct slc_client_setup *setup,
-                                              uint32_t *client);
-void slc_engine_recipient(const struct slc_engine *engine, uint32_t client, struct slc_recipient *recipient);
 /* Starts the threads; clients connect at once. */
 SLC_MUST_CHECK enum slc_status slc_engine_start(struct slc_engine *engine, struct slc_error *error);
+/*
+ * The orderly end. Begins it and returns: no message is taken any more (SLC_CLOSED); what is under way has `timeout` ns
+ * to be settled; then every message that is not is EXPIRED with SLC_CLOSED, gateways are told what the traffic says,
+ * each client ends with REMOVED, and the last event is SLC_CLIENT_CLOSED. Go on with slc_engine_poll() until then:
+ * taking that event stops the threads. Idempotent; nothing of it before slc_engine_start().
+ */
+void slc_engine_close(struct slc_engine *engine, slc_time timeout);
+/* Stops the threads at once, without the events above. Idempotent. */
+void slc_engine_stop(struct slc_engine *engine);
+/* Stops and frees. Buffers and events still out are gone with it. Takes NULL. */
+void slc_engine_free(struct slc_engine *engine);
+
+/* ---- clients ---- */
+
+/*
+ * Adds a client, before or after slc_engine_start(). `client` is its number: what events carry and all else takes. A
+ * number is not used again before 4096 other clients had its place, so that a stale one is recognised (SLC_NOT_FOUND).
+ *
+ * SLC_FULL: max_clients are there; SLC_NO_ROUTE: the gateway is not in the topology; SLC_AGAIN: the worker is busy, try
+ * again after slc_engine_poll(); SLC_NO_MEMORY. After start, what fails later is a FAILED event.
+ */
+SLC_MUST_CHECK enum slc_status slc_engine_add(struct slc_engine *engine, const struct slc_client_setup *setup,
+                                              uint32_t *client);
+/*
+ * Ends a client in order: its unsettled messages are EXPIRED with SLC_CLOSED, the gateway is told what the traffic
+ * says, then REMOVED comes as its last event. From here on only events know its number. SLC_NOT_FOUND; SLC_AGAIN as
+ * above.
+ */
+SLC_MUST_CHECK enum slc_status slc_engine_remove(struct slc_engine *engine, uint32_t client);
+/* Its address. SLC_NOT_FOUND. */
+enum slc_status slc_engine_recipient(const struct slc_engine *engine, uint32_t client, struct slc_recipient *recipient);
+
+enum slc_engine_state {
+    SLC_ENGINE_CONNECTING, /* was not ready yet                          */
+    SLC_ENGINE_READY,
+    SLC_ENGINE_LOST,    /* was ready; it reconnects by itself         */
+    SLC_ENGINE_FAILED,  /* given up: remove it                        */
+    SLC_ENGINE_LEAVING, /* slc_engine_remove() or _close() was called */
+};
+
+/* What the control thread knows of a client, as of the events it has taken. */
+struct slc_engine_client {
+    enum slc_engine_state state;
+    enum slc_status status; /* of the last LOST or FAILED, SLC_OK: none was                       */
+    const char *text;       /* its words, "" : none; lives until the next slc_engine_poll()       */
+    uint8_t gateway[SLC_IDENTITY_BYTES];
+    size_t fragments; /* that wait for a slot or for SURBs, as the worker last published        */
+    size_t messages;  /* submitted, neither ACKED nor EXPIRED                                   */
+    size_t bytes;     /* of their data                                                          */
+};
+/* No round trip, so good enough for backpressure before each message. SLC_NOT_FOUND. */
+SLC_MUST_CHECK enum slc_status slc_engine_look(const struct slc_engine *engine, uint32_t client,
+                                               struct slc_engine_client *what);
+/* Messages and bytes of all clients that are submitted and not settled. */
+void slc_engine_unsettled(const struct slc_engine *engine, size_t *messages, size_t *bytes);
 
 /* A newer snapshot for every packet from now on. */
 void slc_engine_set_topology(struct slc_engine *engine, struct slc_topology *topology,
@@ -61,9 +108,15 @@ struct slc_send {
     size_t len;
     uint8_t *data; /* result of prepare: write `len` bytes here */
 };
-/* Gives `send->data`. SLC_BAD_ARGUMENT (no such client), SLC_NO_MEMORY. May be given up by slc_engine_abandon(). */
+/*
+ * Gives `send->data`. SLC_NOT_FOUND (no such client), SLC_CLOSED (it is leaving, or the engine closing), SLC_NO_MEMORY.
+ * May be given up by slc_engine_abandon().
+ */
 SLC_MUST_CHECK enum slc_status slc_engine_prepare(struct slc_engine *engine, struct slc_send *send);
-/* Hands it to its client. SLC_AGAIN: the worker's ring is full, submit again later. Failure to send is an event. */
+/*
+ * Hands it to its client; ACKED or EXPIRED follows, exactly one. SLC_AGAIN: the worker's ring is full, submit again
+ * later. SLC_CLOSED: as above, abandon it.
+ */
 SLC_MUST_CHECK enum slc_status slc_engine_submit(struct slc_engine *engine, const struct slc_send *send);
 void slc_engine_abandon(struct slc_engine *engine, const struct slc_send *send);
 
@@ -75,11 +128,11 @@ struct slc_engine_event {
     uint64_t token;
     slc_time at; /* SENT: due time of the first fragment; others: when the worker saw it */
     enum slc_status status;
-    const char *text; /* FAILED: why; lives as long as the engine */
+    const char *text; /* LOST, FAILED, TOPOLOGY: why; lives until slc_engine_release() */
     bool has_tag, is_reply;
     uint8_t tag[SLC_SENDER_TAG_BYTES];
-    uint8_t *data; /* DELIVERED: yours until slc_engine_release() */
-    size_t len;
+    uint8_t *data; /* DELIVERED: yours until slc_engine_release(); NULL: no memory for `len` bytes, they are lost */
+    size_t len;    /* of data; ACKED, EXPIRED: of the message's data; LANE: fragments that wait */
     uint64_t timestamp; /* READY: worth keeping, with the key in `data` (32 bytes, release it too) */
 };
 /* Takes up to `cap` events. */
@@ -89,6 +142,12 @@ void slc_engine_release(struct slc_engine *engine, const struct slc_engine_event
 /* Blocks until there may be events, or for `timeout` ns. slc_engine_wake() ends it: any thread, signal handlers. */
 void slc_engine_wait(struct slc_engine *engine, slc_time timeout);
 void slc_engine_wake(struct slc_engine *engine);
+/*
+ * A descriptor that is readable when there may be events, or somebody called slc_engine_wake(): for poll() and epoll
+ * beside other descriptors. Only slc_engine_poll() makes it unreadable; do not read it. Made at the first call, the
+ * engine's; -1: the process has none left.
+ */
+int slc_engine_fd(struct slc_engine *engine);
 
 /* ---- numbers; any thread ---- */
 
@@ -96,6 +155,8 @@ void slc_engine_counters(const struct slc_engine *engine, struct slc_client_coun
 void slc_engine_gateway_counters(const struct slc_engine *engine, const uint8_t gateway[SLC_IDENTITY_BYTES],
                                  struct slc_client_counters *counters);
 size_t slc_engine_ready(const struct slc_engine *engine);
+/* Events that were lost because there was no memory to keep them, payloads that were for the same reason included. */
+uint64_t slc_engine_events_lost(const struct slc_engine *engine);
 size_t slc_engine_threads(const struct slc_engine *engine, struct slc_thread_report *rows, size_t cap);
 /* Adds how long after its slot each packet left for its gateway, since start (slc_runtime_lateness()). */
 void slc_engine_lateness(const struct slc_engine *engine, struct slc_histogram *lateness);

@@ -9,18 +9,27 @@
 
 /*
  * The engine: one crew of virtual clients per worker, and the buffers and notes that travel between crews and the
- * control thread. A client's number is its index on its worker times the workers, plus the worker.
+ * control thread. A client's place is its index on its worker times the workers, plus the worker.
  * engine.c is the control thread's side, crew.c what a worker does.
  */
 
-enum command_kind { COMMAND_SEND, COMMAND_TOPOLOGY };
+enum command_kind { COMMAND_SEND, COMMAND_TOPOLOGY, COMMAND_ADD, COMMAND_REMOVE, COMMAND_CLOSE };
+
+/* A client on its way to its worker; in guarded memory. */
+struct newcomer {
+    struct slc_client_setup setup; /* its shared key, if any, is the one below */
+    uint8_t shared_key[SLC_SEAL_KEY_BYTES];
+};
 
 struct command {
     enum command_kind kind;
+    uint32_t client;               /* ADD, REMOVE: its number */
     struct parcel *parcel;         /* SEND     */
     struct slc_topology *topology; /* TOPOLOGY: held for the receiver */
     struct slc_rotation_info info;
     bool has_info;
+    struct newcomer *newcomer; /* ADD: the receiver frees it */
+    slc_time deadline;         /* CLOSE */
 };
 _Static_assert(sizeof(struct command) <= SLC_NOTE_BYTES, "a command is a note");
 _Static_assert(sizeof(struct slc_engine_event) <= SLC_NOTE_BYTES, "an event is a note");
@@ -31,33 +40,68 @@ struct parcel {
     uint8_t bytes[];
 };
 
+/* Events that found the ring full, in order. */
+struct backlog {
+    struct slc_note *notes;
+    size_t first, len, cap; /* notes[first .. len) wait */
+};
+
 struct crew {
     struct slc_engine *engine;
     struct slc_worker *worker;
     struct slc_clients *clients;
     struct slc_random random;
-    slc_link *links;       /* per client; 0: not connected             */
+    size_t places;         /* for clients                              */
+    slc_link *links;       /* per place; 0: not connected              */
     uint32_t *generations; /* of its connections, to know a stale one  */
-    size_t client_count;
+    uint32_t *numbers;     /* of the clients in their places           */
+    uint32_t *queues;      /* fragments that wait; written by the crew, read by control, relaxed */
     struct slc_client_frame *frames;
     struct slc_buffers outgoing;  /* taken by control, given back by the crew */
     struct slc_buffers delivered; /* taken by the crew, given back by control */
-    struct slc_note *backlog;     /* events that found the ring full          */
-    size_t backlog_len, backlog_cap;
+    struct backlog backlog;
+    size_t unsettled; /* messages taken and neither acked nor expired */
+    slc_time close_by;
+    bool closing, leaving, ended;
     _Atomic size_t ready;
+    _Atomic uint64_t events_lost;
+};
+
+enum { PLACE_BITS = 20, GENERATIONS = 1 << (32 - PLACE_BITS) };
+
+/* What control knows of the client in a place; a client's number is its place and its generation above it. */
+struct seat {
+    uint32_t generation;
+    uint32_t next_free;
+    bool taken;
+    uint8_t state; /* enum slc_engine_state */
+    enum slc_status status;
+    char *text; /* of the last loss; NULL: none */
+    size_t messages, bytes;
+    struct slc_recipient recipient;
 };
 
 struct slc_engine {
     struct slc_engine_config config;
     struct slc_runtime *runtime;
-    struct slc_topology *topology;
+    struct slc_topology *topology; /* the newest; control's */
     struct slc_tls *tls;
     struct crew *crews;
     unsigned workers;
-    size_t client_count;
+    struct seat *seats;             /* max_clients */
+    size_t seat_count;              /* ever taken  */
+    uint32_t free_first, free_last; /* oldest first */
+    size_t unsettled, unsettled_bytes;
     unsigned next_poll;
-    bool started;
+    unsigned told, ended; /* crews that were told to close; whose last event was taken */
+    slc_time close_by;
+    bool started, closing;
 };
+
+static inline uint32_t slc_place_of(uint32_t client)
+{
+    return client & ((1U << PLACE_BITS) - 1);
+}
 
 /* What one worker does with its clients. */
 struct slc_role slc_crew_role(struct crew *crew);

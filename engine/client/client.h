@@ -80,6 +80,7 @@ struct slc_client_event {
     bool is_reply; /* came through one of our SURBs */
     uint8_t tag[SLC_SENDER_TAG_BYTES];
     struct slc_bytes data;
+    size_t settled; /* ACKED, EXPIRED: bytes of the message's data */
 };
 
 struct slc_clients_config {
@@ -87,7 +88,8 @@ struct slc_clients_config {
     struct slc_client_port port;
     struct slc_random *random; /* of the owner's thread; outlives the clients */
     size_t max_clients;
-    size_t batch; /* most packets built in one pass: 256 .. 1024 */
+    size_t batch;     /* most packets built in one pass: 256 .. 1024 */
+    uint32_t *queues; /* max_clients, or NULL: slc_clients_queue() of each, published with relaxed stores */
 };
 
 struct slc_clients;
@@ -108,6 +110,20 @@ struct slc_client_setup {
 /* Adds a client; it asks for its connection at the next run. SLC_FULL; SLC_NO_ROUTE: gateway not in the topology. */
 SLC_MUST_CHECK enum slc_status slc_clients_add(struct slc_clients *clients, const struct slc_client_setup *setup,
                                                slc_time now, uint32_t *index);
+/* The same at a place of the caller's choice, which must be free: fewer than max_clients. SLC_BAD_ARGUMENT. */
+SLC_MUST_CHECK enum slc_status slc_clients_add_at(struct slc_clients *clients, const struct slc_client_setup *setup,
+                                                  slc_time now, uint32_t index);
+/*
+ * Ends a client: its messages are EXPIRED with SLC_CLOSED, its gateway is told what the traffic says of it
+ * (forget-me or remember-me, chapter 3, section 9), and within 2 s REMOVED is
+ * its last event; from then on its place is free. No index that is not there does harm.
+ */
+void slc_clients_leave(struct slc_clients *clients, uint32_t index, slc_time now);
+/* The same for all. */
+void slc_clients_leave_all(struct slc_clients *clients, slc_time now);
+bool slc_clients_has(const struct slc_clients *clients, uint32_t index);
+/* Clients that are there, leaving ones included. */
+size_t slc_clients_count(const struct slc_clients *clients);
 /*
  * What an earlier life has left, record by record in any order, after slc_clients_add() and before the next
  * slc_clients_run(): keys, tags and blocks of SURBs, each as it stands after all its records (a block with its last

@@ -80,7 +80,8 @@ struct client {
     uint32_t gateway;                          /* in slc_clients.gateways */
     uint32_t next_connect;                     /* queue of those that wait for their turn to connect */
     uint16_t cover_at;
-    bool started, connecting, open, ready, has_key, failed, active, waits_connect;
+    bool used; /* somebody is here; `generation`, `active`, `waits_connect` and `next_connect` outlive clients */
+    bool started, connecting, open, ready, has_key, failed, leaving, active, waits_connect;
     uint8_t (*cover_keys)[SLC_KEY_BYTES]; /* ring of own cover's ephemeral keys; NULL until the first */
     struct held_text *held;
     struct slc_reassembly *reassembly; /* NULL until needed */
@@ -132,8 +133,10 @@ struct slc_clients {
     const struct slc_traffic *traffic;
     struct slc_client_port port;
     struct slc_random *random;
-    size_t max_clients, count, ready;
+    size_t max_clients, ready, used;
+    size_t count;                  /* places ever used: clients are below it, some may be empty */
     struct client *clients;        /* max_clients; untouched pages cost nothing */
+    uint32_t *queues;              /* the owner's, or NULL */
     struct slc_client_keys **keys; /* guarded blocks of KEYS_PER_BLOCK          */
     struct client_gateway **gateways;
     size_t gateway_count;
@@ -232,6 +235,7 @@ SLC_MUST_CHECK enum slc_status slc_messages_add(struct slc_clients *c, struct cl
                                                 uint8_t *memory, size_t len);
 /* Gives a message up: takes its fragments from acks and alarms, and tells the application. */
 void slc_messages_expire(struct slc_clients *c, struct message *m, enum slc_status status);
+/* All of a client's, or with NULL everybody's. */
 void slc_messages_expire_all(struct slc_clients *c, struct client *k, enum slc_status status);
 void slc_messages_ack(struct slc_clients *c, struct client *k, struct slc_fragment_id id);
 /* Gives back all memory, without events. */

@@ -63,6 +63,7 @@ enum slc_status slc_clients_new(struct slc_clients **clients, const struct slc_c
     c->batch = config->batch < most ? config->batch : most;
     c->cover_ring = cover_ring_entries(config->traffic);
     c->connect_first = c->connect_last = NOBODY;
+    c->queues = config->queues;
     enum slc_status status = make_parts(c);
     if (status != SLC_OK) {
         slc_clients_free(c);
@@ -74,6 +75,7 @@ enum slc_status slc_clients_new(struct slc_clients **clients, const struct slc_c
 
 static void free_client(struct slc_clients *c, struct client *k)
 {
+    if (!k->used) return;
     slc_replies_free(c, k);
     slc_pending_free(&k->pending);
     slc_reassembly_free(k->reassembly);
@@ -122,6 +124,7 @@ void slc_clients_set_topology(struct slc_clients *c, struct slc_topology *topolo
     slc_topology_release(before);
     for (size_t i = 0; i < c->count; i++) {
         struct client *k = &c->clients[i];
+        if (!k->used) continue;
         k->own = slc_topology_find(topology, c->gateways[k->gateway]->identity);
     }
 }
@@ -185,16 +188,16 @@ static void start_session(struct slc_clients *c, struct client *k, slc_time now)
     k->started = true;
 }
 
-enum slc_status slc_clients_add(struct slc_clients *c, const struct slc_client_setup *setup, slc_time now,
-                                uint32_t *index)
+enum slc_status slc_clients_add_at(struct slc_clients *c, const struct slc_client_setup *setup, slc_time now,
+                                   uint32_t index)
 {
-    if (c->count == c->max_clients) return SLC_FULL;
+    if (index >= c->max_clients || c->clients[index].used) return SLC_BAD_ARGUMENT;
     const struct slc_node *own = c->topology == NULL ? NULL : slc_topology_find(c->topology, setup->gateway);
     if (own == NULL) return SLC_NO_ROUTE;
-    struct client *k = &c->clients[c->count];
+    struct client *k = &c->clients[index];
     enum slc_status status = gateway_of(c, setup->gateway, &k->gateway);
     if (status != SLC_OK) return status;
-    struct slc_client_keys *keys = keys_for(c, c->count);
+    struct slc_client_keys *keys = keys_for(c, index);
     k->session = calloc(1, slc_gateway_client_bytes());
     if (keys == NULL || k->session == NULL) {
         free(k->session);
@@ -204,6 +207,7 @@ enum slc_status slc_clients_add(struct slc_clients *c, const struct slc_client_s
     *keys = setup->keys;
     k->keys = keys;
     init_session(c, k, setup->shared_key, setup->last_timestamp, now);
+    k->used = true;
     k->own = own;
     k->has_key = setup->shared_key != NULL;
     k->armed = SLC_NEVER;
@@ -211,9 +215,28 @@ enum slc_status slc_clients_add(struct slc_clients *c, const struct slc_client_s
     slc_schedule_stop(&k->main);
     slc_schedule_stop(&k->loop);
     slc_pending_init(&k->pending, c->traffic->max_pending, slc_random_u64(c->random));
-    *index = (uint32_t)c->count++;
+    if (c->count <= index) c->count = index + 1;
+    c->used++;
     queue_for_connect(c, k);
     return SLC_OK;
+}
+
+enum slc_status slc_clients_add(struct slc_clients *c, const struct slc_client_setup *setup, slc_time now,
+                                uint32_t *index)
+{
+    if (c->count == c->max_clients) return SLC_FULL;
+    *index = (uint32_t)c->count;
+    return slc_clients_add_at(c, setup, now, *index);
+}
+
+bool slc_clients_has(const struct slc_clients *c, uint32_t index)
+{
+    return index < c->count && c->clients[index].used;
+}
+
+size_t slc_clients_count(const struct slc_clients *c)
+{
+    return c->used;
 }
 
 void slc_clients_recipient(const struct slc_clients *c, uint32_t index, struct slc_recipient *recipient)
@@ -331,6 +354,25 @@ static void ended(struct slc_clients *c, struct client *k, const struct slc_gate
     if (for_good) slc_messages_expire_all(c, k, SLC_CLOSED);
 }
 
+/* What others may still hold of it recognises it: the generation of its alarms, its places in lists of clients. */
+static void vacate(struct slc_clients *c, struct client *k, slc_time now)
+{
+    uint32_t index = slc_client_index(c, k);
+    stop_streams(c, k);
+    c->port.disconnect(c->port.self, index);
+    slc_messages_expire_all(c, k, SLC_CLOSED);
+    slc_client_event(c, k, &(struct slc_client_event){.kind = SLC_CLIENT_REMOVED, .at = now});
+    free_client(c, k);
+    slc_wipe(&c->keys[index / KEYS_PER_BLOCK][index % KEYS_PER_BLOCK], sizeof **c->keys);
+    *k = (struct client){.generation = k->generation + 1,
+                         .active = k->active,
+                         .waits_connect = k->waits_connect,
+                         .next_connect = k->next_connect,
+                         .armed = SLC_NEVER};
+    if (c->queues != NULL) __atomic_store_n(&c->queues[index], 0, __ATOMIC_RELAXED);
+    c->used--;
+}
+
 static void obey(struct slc_clients *c, struct client *k, const struct slc_gateway_event *event, slc_time now)
 {
     switch (event->kind) {
@@ -354,6 +396,9 @@ static void obey(struct slc_clients *c, struct client *k, const struct slc_gatew
         k->open = false;
         c->port.disconnect(c->port.self, slc_client_index(c, k));
         return;
+    case SLC_GATEWAY_LEFT:
+        vacate(c, k, now);
+        return;
     }
 }
 
@@ -361,7 +406,7 @@ static void take_events(struct slc_clients *c, struct client *k, slc_time now)
 {
     c->now = now;
     send_held(c, k);
-    while (k->held == NULL) {
+    while (k->used && k->held == NULL) {
         uint8_t text[SLC_GATEWAY_TEXT_MAX];
         struct slc_writer out = slc_writer(text, sizeof text);
         struct slc_gateway_event event;
@@ -369,7 +414,7 @@ static void take_events(struct slc_clients *c, struct client *k, slc_time now)
         obey(c, k, &event, now);
         slc_wipe(text, out.len);
     }
-    slc_client_activate(c, k);
+    if (k->used) slc_client_activate(c, k);
 }
 
 static void let_connect(struct slc_clients *c, slc_time now, uint64_t unix_now)
@@ -378,6 +423,7 @@ static void let_connect(struct slc_clients *c, slc_time now, uint64_t unix_now)
         struct client *k = &c->clients[c->connect_first];
         c->connect_first = k->next_connect;
         k->waits_connect = false;
+        if (!k->used || k->leaving) continue;
         if (k->started) {
             slc_gateway_client_tick(k->session, now, unix_now);
         } else {
@@ -398,6 +444,43 @@ static void tick_session(struct slc_clients *c, struct client *k, slc_time now, 
     }
     slc_gateway_client_tick(k->session, now, unix_now);
     take_events(c, k, now);
+}
+
+static void leave(struct slc_clients *c, struct client *k, slc_time now)
+{
+    const struct slc_traffic *t = c->traffic;
+    bool forget = t->forget_client || t->forget_stats;
+    const struct slc_control farewell = {.kind = forget ? SLC_CONTROL_FORGET_ME : SLC_CONTROL_REMEMBER_ME,
+                                         .client = t->forget_client,
+                                         .stats = t->forget_stats,
+                                         .session = t->session_type};
+    slc_schedule_stop(&k->main);
+    slc_schedule_stop(&k->loop);
+    k->leaving = true;
+    if (k->ready && (forget || t->remember_stats)) {
+        slc_gateway_client_leave(k->session, &farewell, now);
+        take_events(c, k, now);
+    } else {
+        vacate(c, k, now);
+    }
+}
+
+void slc_clients_leave(struct slc_clients *c, uint32_t index, slc_time now)
+{
+    if (index >= c->count || !c->clients[index].used || c->clients[index].leaving) return;
+    c->now = now;
+    slc_messages_expire_all(c, &c->clients[index], SLC_CLOSED);
+    leave(c, &c->clients[index], now);
+}
+
+void slc_clients_leave_all(struct slc_clients *c, slc_time now)
+{
+    c->now = now;
+    slc_messages_expire_all(c, NULL, SLC_CLOSED);
+    for (size_t i = 0; i < c->count; i++) {
+        struct client *k = &c->clients[i];
+        if (k->used && !k->leaving) leave(c, k, now);
+    }
 }
 
 void slc_clients_opened(struct slc_clients *c, uint32_t index, slc_time now, uint64_t unix_now)
@@ -437,8 +520,9 @@ static slc_time earlier(slc_time a, slc_time b)
 
 static slc_time next_deadline(struct slc_clients *c, struct client *k)
 {
+    if (!k->used) return SLC_NEVER;
     slc_time session = k->started && !k->waits_connect ? slc_gateway_client_due(k->session) : SLC_NEVER;
-    if (!k->ready) return session;
+    if (!k->ready || k->leaving) return session;
     slc_time look_ahead = c->traffic->look_ahead;
     slc_time slot = earlier(k->main.next, k->loop.next);
     slc_time due = earlier(session, slc_schedule_wake(slot, look_ahead));
@@ -474,7 +558,8 @@ void slc_clients_due(struct slc_clients *c, const uint64_t *tokens, size_t n, sl
 /* False: out of slots. */
 static bool look_at(struct slc_clients *c, struct client *k, slc_time now, uint64_t unix_now)
 {
-    tick_session(c, k, now, unix_now);
+    if (k->used) tick_session(c, k, now, unix_now);
+    if (!k->used || k->leaving) return k->held == NULL;
     slc_send_overdue(c, k, now);
     if (slc_reply_due(k) <= now) slc_reply_check(c, k, now);
     if (k->reassembly != NULL && now - k->swept >= SWEEP_PERIOD) {
@@ -503,6 +588,7 @@ bool slc_clients_run(struct slc_clients *c, slc_time now, uint64_t unix_now)
     for (size_t i = 0; i < looked; i++) {
         struct client *k = &c->clients[c->active[i]];
         k->active = false;
+        if (c->queues != NULL) __atomic_store_n(&c->queues[c->active[i]], (uint32_t)k->queued, __ATOMIC_RELAXED);
         arm(c, k);
     }
     c->active_count -= looked;
@@ -558,7 +644,7 @@ size_t slc_clients_memory(const struct slc_clients *c)
 {
     size_t bytes = sizeof *c + c->max_clients * sizeof *c->active + c->batch * sizeof *c->plans;
     for (size_t i = 0; i < c->count; i++) {
-        bytes += client_memory(c, &c->clients[i]);
+        if (c->clients[i].used) bytes += client_memory(c, &c->clients[i]);
     }
     return bytes + slc_messages_memory(c) + slc_builder_memory(c->builder) + slc_surb_maker_memory(c->surb_maker) +
            slc_receiver_memory(c->receiver) + slc_key_tables_memory(c->tables);

@@ -174,7 +174,8 @@ enum slc_status slc_clients_send(struct slc_clients *c, const struct slc_outgoin
     size_t head = slc_outgoing_head(out->reply, out->anonymous, out->surbs);
     if (out->index >= c->count || out->offset < head || out->surbs > UINT16_MAX) return SLC_BAD_ARGUMENT;
     struct client *k = &c->clients[out->index];
-    if (k->failed) return SLC_CLOSED;
+    if (!k->used) return SLC_NOT_FOUND;
+    if (k->failed || k->leaving) return SLC_CLOSED;
     struct message *m = message_new(c);
     if (m == NULL) return SLC_NO_MEMORY;
     c->now = now;
@@ -231,7 +232,8 @@ enum slc_status slc_messages_add(struct slc_clients *c, struct client *k, const 
 
 static struct slc_client_event event_of(const struct message *m, enum slc_client_event_kind kind, slc_time at)
 {
-    return (struct slc_client_event){.kind = kind, .token = m->token, .at = at};
+    size_t head = slc_message_head_bytes((enum slc_message_kind)m->kind, m->surbs);
+    return (struct slc_client_event){.kind = kind, .token = m->token, .at = at, .settled = m->cut.len - head};
 }
 
 /* Takes the fragment from acks and alarms; a queue that still holds its place will free it. */
@@ -263,12 +265,17 @@ void slc_messages_expire(struct slc_clients *c, struct message *m, enum slc_stat
 
 void slc_messages_expire_all(struct slc_clients *c, struct client *k, enum slc_status status)
 {
-    uint32_t index = slc_client_index(c, k);
-    slc_surbs_forget(c, k);
+    /* Nothing waits and nothing flies, so there is nothing to look for. */
+    if (k != NULL && k->queued == 0 && k->pending.used == 0) return;
+    if (k != NULL) {
+        slc_surbs_forget(c, k);
+    } else {
+        c->bare_first = c->bare_last = NULL;
+    }
     for (struct message_slab *slab = c->slabs; slab != NULL; slab = slab->next) {
         for (size_t i = 0; i < SLAB; i++) {
             struct message *m = &slab->messages[i];
-            if (m->live && m->client == index) slc_messages_expire(c, m, status);
+            if (m->live && (k == NULL || k == &c->clients[m->client])) slc_messages_expire(c, m, status);
         }
     }
 }

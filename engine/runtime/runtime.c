@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -174,6 +175,7 @@ enum slc_status slc_runtime_new(struct slc_runtime **runtime, const struct slc_r
     struct slc_runtime *r = aligned_alloc(64, (sizeof *r + 63) & ~(size_t)63);
     if (r == NULL) return slc_fail(error, SLC_NO_MEMORY, "no memory");
     memset(r, 0, sizeof *r);
+    atomic_init(&r->fd, -1);
     r->config = *config;
     r->workers = config->workers;
     r->networks = config->networks;
@@ -311,6 +313,7 @@ void slc_runtime_free(struct slc_runtime *r)
         free_worker(r->worker[i]);
     }
     slc_wheel_free(r->timer.wheel);
+    if (atomic_load(&r->fd) >= 0) (void)close(atomic_load(&r->fd));
     free(r);
 }
 
@@ -374,6 +377,28 @@ void slc_runtime_wait(struct slc_runtime *r, slc_time timeout)
 void slc_runtime_wake(struct slc_runtime *r)
 {
     slc_parker_wake(&r->control);
+    int fd = atomic_load(&r->fd);
+    if (fd >= 0 && !atomic_exchange(&r->fd_written, true)) (void)eventfd_write(fd, 1);
+}
+
+int slc_runtime_fd(struct slc_runtime *r)
+{
+    if (atomic_load(&r->fd) < 0) {
+        int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+        atomic_store(&r->fd_written, fd >= 0);
+        atomic_store(&r->fd, fd);
+    }
+    return atomic_load(&r->fd);
+}
+
+void slc_runtime_heard(struct slc_runtime *r)
+{
+    eventfd_t value;
+    int fd = atomic_load(&r->fd);
+    if (fd < 0) return;
+    /* In this order: who finds the flag still set pushed before we look into the rings. */
+    (void)eventfd_read(fd, &value);
+    (void)atomic_exchange(&r->fd_written, false);
 }
 
 void slc_runtime_poke(struct slc_runtime *r, unsigned worker)

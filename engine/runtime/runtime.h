@@ -141,6 +141,13 @@ void slc_runtime_wait(struct slc_runtime *runtime, slc_time timeout);
 void slc_runtime_wake(struct slc_runtime *runtime);
 /* Wakes `worker`: its run() is called soon, even if nothing came for it. Any thread. */
 void slc_runtime_poke(struct slc_runtime *runtime, unsigned worker);
+/*
+ * A descriptor that is readable when some worker may have an event or slc_runtime_wake() was called;
+ * slc_runtime_heard() makes it unreadable: call it before slc_runtime_events(), and slc_runtime_wake() after it when
+ * events may be left. Made at the first call, the runtime's; -1: the process has none left.
+ */
+int slc_runtime_fd(struct slc_runtime *runtime);
+void slc_runtime_heard(struct slc_runtime *runtime);
 /* "io_uring (...)" or "poll ..." */
 const char *slc_runtime_backend(const struct slc_runtime *runtime);
 

@@ -206,6 +206,8 @@ struct slc_runtime {
     struct channel *channel[MAX_WORKERS][MAX_NETWORKS];
     struct timer_thread timer;
     struct slc_parker control;
+    _Atomic int fd;                /* control's eventfd; -1: nobody asked for it                        */
+    _Atomic bool fd_written;       /* since control last read it: one system call wakes for many events */
     _Atomic bool stopping;         /* workers leave */
     _Atomic bool stopping_network; /* then networks and timer */
     bool started;

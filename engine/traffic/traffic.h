@@ -7,6 +7,7 @@
 #include "crypto/base/time.h"
 #include "crypto/keys/keys.h"
 #include "crypto/sphinx/sphinx.h"
+#include "net/gateway/control.h"
 
 /*
  * How a client paces, covers, acknowledges and repeats, and what the reference lets its user set besides: every value
@@ -23,16 +24,6 @@ enum slc_pacing {
 #define SLC_RETRANSMISSIONS_DEFAULT   UINT32_C(0) /* no limit, but 10 for what goes through SURBs (section 1.3) */
 #define SLC_RETRANSMISSIONS_NONE      (UINT32_MAX - 1)
 #define SLC_RETRANSMISSIONS_UNLIMITED UINT32_MAX /* whatever the kind of message */
-
-/* What a client asks its gateway to remember of a session (section 13). */
-enum slc_session_type {
-    SLC_SESSION_UNKNOWN,
-    SLC_SESSION_VPN,
-    SLC_SESSION_MIXNET,
-    SLC_SESSION_WASM,
-    SLC_SESSION_NATIVE,
-    SLC_SESSION_SOCKS5,
-};
 
 struct slc_traffic {
     enum slc_pacing pacing;

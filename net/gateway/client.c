@@ -4,7 +4,6 @@
 #include "crypto/base/random.h"
 #include "crypto/base/secret.h"
 #include "net/gateway/client_internal.h"
-#include "net/gateway/control.h"
 
 #define OPEN_TIMEOUT   (20 * SLC_SECOND)  /* connect, TLS and upgrade together                  */
 #define ANSWER_TIMEOUT (300 * SLC_SECOND) /* the reference's default (section 8.3)              */
@@ -12,6 +11,7 @@
 #define FIRST_JITTER   (100 * SLC_MILLISECOND)
 #define SHORTEST_PAUSE (500 * SLC_MILLISECOND)
 #define LONGEST_PAUSE  (5 * SLC_SECOND)
+#define FAREWELL_LIMIT (2 * SLC_SECOND) /* the reference's sleep before it closes (section 9) */
 #define STABLE_AFTER   (5 * SLC_SECOND) /* a session that lasted this long starts the pauses anew */
 
 enum { LOW_BANDWIDTH = 40000000 }; /* claim below (section 10.2) */
@@ -217,6 +217,41 @@ static void session_text(struct slc_gateway_client *g, struct slc_bytes text, sl
     }
 }
 
+/* ---- the end ---- */
+
+static void leave(struct slc_gateway_client *g)
+{
+    end_connection(g, false);
+    g->pending = PENDING_LEFT;
+    g->state = STATE_FAILED;
+    g->deadline = SLC_NEVER;
+}
+
+void slc_gateway_client_leave(struct slc_gateway_client *g, const struct slc_control *farewell, slc_time now)
+{
+    if (g->state == STATE_FAILED || g->state == STATE_LEAVING) return;
+    if (farewell == NULL || g->state != STATE_OPEN) {
+        leave(g);
+        return;
+    }
+    g->farewell = *farewell;
+    g->pending = (g->pending & PENDING_REGISTERED) | PENDING_FAREWELL;
+    g->state = STATE_LEAVING;
+    g->claim_deadline = SLC_NEVER;
+    g->deadline = slc_gateway_after(now, FAREWELL_LIMIT);
+}
+
+/* The ack, or words that say that there will be none. */
+static void leaving_text(struct slc_gateway_client *g, struct slc_bytes text)
+{
+    struct slc_control_message message;
+    struct slc_control answer;
+    if (slc_control_message_parse(text, SLC_MESSAGES_RESPONSE, &message) != SLC_OK) return;
+    bool acked = message.kind == SLC_MESSAGE_ENCRYPTED_RESPONSE &&
+                 slc_control_open(message.data, message.nonce, g->key, &answer) == SLC_OK;
+    if (acked || message.kind == SLC_MESSAGE_ERROR) leave(g);
+}
+
 /* ---- what happened ---- */
 
 void slc_gateway_client_opened(struct slc_gateway_client *g, slc_time now, uint64_t unix_now)
@@ -243,6 +278,9 @@ void slc_gateway_client_text(struct slc_gateway_client *g, struct slc_bytes text
     case STATE_ACCEPTANCE:
         slc_gateway_handshake_text(g, text, now);
         return;
+    case STATE_LEAVING:
+        leaving_text(g, text);
+        return;
     default:
         session_text(g, text, now, unix_now);
         return;
@@ -252,6 +290,10 @@ void slc_gateway_client_text(struct slc_gateway_client *g, struct slc_bytes text
 void slc_gateway_client_closed(struct slc_gateway_client *g, enum slc_status why, slc_time now)
 {
     if (g->state == STATE_PAUSE || g->state == STATE_FAILED) return;
+    if (g->state == STATE_LEAVING) {
+        leave(g);
+        return;
+    }
     const char *what = g->state == STATE_OPENING ? "could not connect to the gateway" : "gateway closed the connection";
     (void)slc_fail(&g->error, why == SLC_OK ? SLC_CLOSED : why, "%s: %s", what,
                    slc_status_text(why == SLC_OK ? SLC_CLOSED : why));
@@ -295,6 +337,9 @@ void slc_gateway_client_tick(struct slc_gateway_client *g, slc_time now, uint64_
     case STATE_CLOCK:
         slc_gateway_authenticate(g, now, unix_now);
         return;
+    case STATE_LEAVING:
+        leave(g);
+        return;
     case STATE_OPENING:
         timed_out(g, "our connection", now);
         return;
@@ -319,20 +364,14 @@ void slc_gateway_client_sent(struct slc_gateway_client *g, size_t packet_bytes)
     g->claim_deadline = 0; /* set by the tick that is due now: there is no clock here */
 }
 
-void slc_gateway_client_forget(struct slc_gateway_client *g)
-{
-    if (g->state == STATE_OPEN) g->pending |= PENDING_FORGET;
-}
-
 /* ---- what to do ---- */
 
-static void write_forget(struct slc_gateway_client *g, struct slc_writer *out)
+static void write_farewell(struct slc_gateway_client *g, struct slc_writer *out)
 {
-    static const struct slc_control FORGET = {.kind = SLC_CONTROL_FORGET_ME, .client = true};
     uint8_t nonce[SLC_SEAL_NONCE_BYTES];
     uint8_t sealed[SLC_CONTROL_SEALED_MAX];
     slc_random_bytes(g->random, nonce, sizeof nonce);
-    size_t len = slc_control_seal(&FORGET, g->key, nonce, sealed);
+    size_t len = slc_control_seal(&g->farewell, g->key, nonce, sealed);
     slc_control_message_write(&(struct slc_control_message){.kind = SLC_MESSAGE_ENCRYPTED_REQUEST,
                                                             .data = slc_bytes(sealed, len),
                                                             .nonce = slc_bytes(nonce, sizeof nonce)},
@@ -347,8 +386,8 @@ static void write_pending(struct slc_gateway_client *g, uint32_t what, struct sl
             &(struct slc_control_message){.kind = SLC_MESSAGE_HANDSHAKE_ERROR, .text = slc_bytes_of_text(g->complaint)},
             out);
         return;
-    case PENDING_FORGET:
-        write_forget(g, out);
+    case PENDING_FAREWELL:
+        write_farewell(g, out);
         return;
     case PENDING_VERSION:
         slc_control_message_write(&(struct slc_control_message){.kind = SLC_MESSAGE_SUPPORTED_PROTOCOL_ASK}, out);
@@ -383,6 +422,8 @@ static enum slc_gateway_event_kind event_kind(uint32_t what)
         return SLC_GATEWAY_REGISTERED;
     case PENDING_READY:
         return SLC_GATEWAY_READY;
+    case PENDING_LEFT:
+        return SLC_GATEWAY_LEFT;
     default:
         return SLC_GATEWAY_SEND;
     }

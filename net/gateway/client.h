@@ -5,6 +5,7 @@
 #include "crypto/base/time.h"
 #include "crypto/keys/keys.h"
 #include "crypto/seal/gcm_siv.h"
+#include "net/gateway/control.h"
 
 /*
  * A client's session with its gateway as a state machine: version negotiation, registration, authentication, bandwidth,
@@ -21,6 +22,7 @@ enum slc_gateway_event_kind {
     SLC_GATEWAY_LOST,       /* not ready (any more): `error` says why; after every attempt that failed, too      */
     SLC_GATEWAY_DISCONNECT, /* drop the connection; a SLC_GATEWAY_CONNECT follows when it is worth another try   */
     SLC_GATEWAY_FAILED,     /* given up: `error` says why and what to do; no further events                      */
+    SLC_GATEWAY_LEFT,       /* slc_gateway_client_leave() is done: drop the connection; no further events         */
 };
 
 struct slc_gateway_event {
@@ -59,8 +61,11 @@ void slc_gateway_client_opened(struct slc_gateway_client *g, slc_time now, uint6
 void slc_gateway_client_text(struct slc_gateway_client *g, struct slc_bytes text, slc_time now, uint64_t unix_now);
 void slc_gateway_client_closed(struct slc_gateway_client *g, enum slc_status why, slc_time now);
 void slc_gateway_client_tick(struct slc_gateway_client *g, slc_time now, uint64_t unix_now);
-/* Asks the gateway to delete this client's key, inbox and balance (section 9); while ready, before leaving for good. */
-void slc_gateway_client_forget(struct slc_gateway_client *g);
+/*
+ * The last thing: sends `farewell` (a forget-me or remember-me, section 9; NULL: nothing) and waits for its ack, 2 s at
+ * most; at once where the session is not authenticated. SLC_GATEWAY_LEFT follows. Meanwhile frames may still arrive.
+ */
+void slc_gateway_client_leave(struct slc_gateway_client *g, const struct slc_control *farewell, slc_time now);
 /* Counts bytes of packets sent, so that bandwidth is claimed before it runs out; look at _next() and _due() after it.
  */
 void slc_gateway_client_sent(struct slc_gateway_client *g, size_t packet_bytes);

@@ -23,6 +23,7 @@ enum state {
     STATE_CLOCK,      /* the clock still shows the second of the last authentication        */
     STATE_AUTH,       /* authenticateV2 sent                                                */
     STATE_OPEN,       /* authenticated; ready or not                                        */
+    STATE_LEAVING,    /* farewell sent                                                      */
     STATE_FAILED,
 };
 
@@ -32,7 +33,7 @@ enum state {
  */
 enum pending {
     PENDING_HANDSHAKE_ERROR = 1 << 0,
-    PENDING_FORGET = 1 << 1,
+    PENDING_FAREWELL = 1 << 1,
     PENDING_LOST = 1 << 2,
     PENDING_DISCONNECT = 1 << 3,
     PENDING_FAILED = 1 << 4,
@@ -43,8 +44,9 @@ enum pending {
     PENDING_AUTH = 1 << 9,
     PENDING_CLAIM = 1 << 10,
     PENDING_READY = 1 << 11,
+    PENDING_LEFT = 1 << 12,
     PENDING_SENDS =
-        PENDING_HANDSHAKE_ERROR | PENDING_FORGET | PENDING_VERSION | PENDING_PAYLOAD | PENDING_AUTH | PENDING_CLAIM,
+        PENDING_HANDSHAKE_ERROR | PENDING_FAREWELL | PENDING_VERSION | PENDING_PAYLOAD | PENDING_AUTH | PENDING_CLAIM,
 };
 
 struct slc_gateway_client {
@@ -74,6 +76,7 @@ struct slc_gateway_client {
     struct slc_handshake handshake;
     uint8_t payload[SLC_HANDSHAKE_PROOF_BYTES];
     size_t payload_len;
+    struct slc_control farewell;
     char complaint[192]; /* of handshakeError, to the gateway */
     struct slc_error error;
 };

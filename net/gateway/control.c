@@ -31,11 +31,11 @@ static enum slc_status read_bool(const struct slc_json *value, bool *out)
     return *out || value->kind == SLC_JSON_FALSE ? SLC_OK : SLC_MALFORMED;
 }
 
-static enum slc_status read_session(const struct slc_json *value, enum slc_control_session *session)
+static enum slc_status read_session(const struct slc_json *value, enum slc_session_type *session)
 {
     unsigned index = find_name(value, SESSIONS, SESSION_COUNT);
     if (index == SESSION_COUNT) return SLC_UNSUPPORTED;
-    *session = (enum slc_control_session)index;
+    *session = (enum slc_session_type)index;
     return SLC_OK;
 }
 

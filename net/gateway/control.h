@@ -16,18 +16,19 @@ enum slc_control_kind {
     SLC_CONTROL_REMEMBER_ME_ACK, /* nothing       */
 };
 
-enum slc_control_session {
+/* What kind of client a session is, for the gateway's statistics. */
+enum slc_session_type {
+    SLC_SESSION_UNKNOWN,
     SLC_SESSION_VPN,
     SLC_SESSION_MIXNET,
     SLC_SESSION_WASM,
     SLC_SESSION_NATIVE,
     SLC_SESSION_SOCKS5,
-    SLC_SESSION_UNKNOWN,
 };
 
 struct slc_control {
     enum slc_control_kind kind;
-    enum slc_control_session session;
+    enum slc_session_type session;
     bool client; /* delete the client's key, inbox and balance */
     bool stats;
 };

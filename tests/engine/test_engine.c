@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/support/vectors.h"
-
-#include "crypto/base/secret.h"
-#include "engine/engine.h"
-#include "engine/node/localnet.h"
+#include "tests/engine/engine_world.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* The engine against the local mixnet, in one process: real threads, sockets, packets and acks. */
@@ -52,134 +47,6 @@ void *realloc(void *old, size_t n)
     return __libc_realloc(old, n);
 }
 #endif
-
-/* ---- a net and an engine ---- */
-
-struct world {
-    struct slc_localnet *net;
-    struct slc_topology *topology;
-    struct slc_engine *engine;
-    uint32_t clients;
-    struct slc_recipient recipient[64];
-    size_t ready, sent, acked, delivered, expired;
-    size_t delivered_bytes;
-    uint8_t last_tag[SLC_SENDER_TAG_BYTES];
-    bool has_tag, got_reply;
-    uint32_t tag_owner;
-};
-
-static void must(enum slc_status status, const struct slc_error *error)
-{
-    if (status != SLC_OK) fail_msg("%s: %s", slc_status_text(status), error == NULL ? "" : error->text);
-}
-
-static void make_world(struct world *w, uint32_t clients, bool tcp_hops)
-{
-    struct slc_error error = {0};
-    struct slc_localnet_config net;
-    memset(w, 0, sizeof *w);
-    slc_localnet_config_default(&net);
-    net.tcp_hops = net.noise = tcp_hops;
-    net.runtime.max_connections = 256;
-    must(slc_localnet_new(&w->net, &net, &error), &error);
-    must(slc_localnet_topology(w->net, &w->topology, &error), &error);
-    must(slc_localnet_start(w->net, &error), &error);
-    struct slc_engine_config config;
-    slc_engine_config_default(&config);
-    config.runtime.max_connections = 256;
-    config.max_clients = clients;
-    must(slc_engine_new(&w->engine, &config, w->topology, NULL, &error), &error);
-    struct slc_random random;
-    must(slc_random_from_system(&random), NULL);
-    const struct slc_node *gateways[8];
-    size_t n = slc_topology_gateways(w->topology, gateways, 8);
-    w->clients = clients;
-    for (uint32_t i = 0; i < clients; i++) {
-        struct slc_client_setup setup = {0};
-        uint32_t client;
-        slc_client_keys_generate(&setup.keys, &random);
-        memcpy(setup.gateway, gateways[i % n]->identity, sizeof setup.gateway);
-        must(slc_engine_add(w->engine, &setup, &client), NULL);
-        assert_int_equal(client, i);
-        slc_engine_recipient(w->engine, client, &w->recipient[i]);
-    }
-    must(slc_engine_start(w->engine, &error), &error);
-}
-
-static void take(struct world *w, const struct slc_engine_event *event)
-{
-    switch (event->kind) {
-    case SLC_CLIENT_READY:
-        w->ready++;
-        break;
-    case SLC_CLIENT_SENT:
-        w->sent++;
-        break;
-    case SLC_CLIENT_ACKED:
-        w->acked++;
-        break;
-    case SLC_CLIENT_EXPIRED:
-        w->expired++;
-        break;
-    case SLC_CLIENT_FAILED:
-        fail_msg("client %u: %s", event->client, event->text);
-        break;
-    case SLC_CLIENT_DELIVERED:
-        w->delivered++;
-        w->delivered_bytes += event->len;
-        w->got_reply |= event->is_reply;
-        if (event->has_tag) {
-            memcpy(w->last_tag, event->tag, sizeof w->last_tag);
-            w->has_tag = true;
-            w->tag_owner = event->client;
-        }
-        for (size_t i = 0; i < event->len; i++) {
-            if (event->data[i] != (uint8_t)(i * 7)) fail_msg("byte %zu of %zu is wrong", i, event->len);
-        }
-        break;
-    default:
-        break;
-    }
-}
-
-/* Until `*counter` reaches `wanted`, at most `seconds`. */
-static void wait_for(struct world *w, const size_t *counter, size_t wanted, unsigned seconds)
-{
-    slc_time end = slc_now() + seconds * SLC_SECOND;
-    while (*counter < wanted && slc_now() < end) {
-        struct slc_engine_event events[64];
-        size_t n = slc_engine_poll(w->engine, events, 64);
-        for (size_t i = 0; i < n; i++) {
-            take(w, &events[i]);
-            slc_engine_release(w->engine, &events[i]);
-        }
-        if (n == 0) slc_engine_wait(w->engine, 20 * SLC_MILLISECOND);
-    }
-    if (*counter < wanted) {
-        struct slc_node_counters c;
-        slc_localnet_counters(w->net, SLC_ALL_NODES, &c);
-        fail_msg("%zu of %zu after %u s; malformed %llu, dropped %llu", *counter, wanted, seconds,
-                 (unsigned long long)c.malformed, (unsigned long long)c.queue_dropped);
-    }
-}
-
-static void post(struct world *w, struct slc_send *send)
-{
-    must(slc_engine_prepare(w->engine, send), NULL);
-    for (size_t i = 0; i < send->len; i++) {
-        send->data[i] = (uint8_t)(i * 7);
-    }
-    while (slc_engine_submit(w->engine, send) == SLC_AGAIN) {
-        slc_engine_wait(w->engine, SLC_MILLISECOND);
-    }
-}
-
-static void end_world(struct world *w)
-{
-    slc_engine_free(w->engine);
-    slc_localnet_free(w->net);
-    slc_topology_release(w->topology);
-}
 
 /* ---- the tests ---- */
 

@@ -18,6 +18,8 @@ static void inject(struct world *w, struct slc_reader *script)
     slc_gateway_client_text(w->client, text, w->now, world_unix(w));
 }
 
+static const struct slc_control FORGET = {.kind = SLC_CONTROL_FORGET_ME, .client = true};
+
 static void step(struct world *w, struct slc_reader *script)
 {
     switch (slc_read_u8(script) % 12) {
@@ -47,7 +49,7 @@ static void step(struct world *w, struct slc_reader *script)
         if (!world_client_event(w) && !world_server_event(w)) (void)world_deliver(w);
         return;
     case 8:
-        slc_gateway_client_forget(w->client);
+        slc_gateway_client_leave(w->client, slc_read_u8(script) % 2 == 0 ? &FORGET : NULL, w->now);
         world_settle(w);
         return;
     case 9:
@@ -75,8 +77,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     world_cut(w);
     world_run(w, 60 * SLC_SECOND);
     bool ready = slc_gateway_client_ready(w->client);
-    if (ready == (w->failed > 0) || w->failed > 1) abort();
-    if (w->failed > 0 && slc_gateway_client_due(w->client) != SLC_NEVER) abort();
+    if (ready == (w->failed + w->left > 0) || w->failed + w->left > 1) abort();
+    if (w->failed + w->left > 0 && slc_gateway_client_due(w->client) != SLC_NEVER) abort();
     world_free(w);
     return 0;
 }

@@ -522,20 +522,80 @@ static void a_claim_that_does_not_help_is_repeated_slowly(void **state)
     world_free(w);
 }
 
-static void a_forgotten_client_is_served_to_the_end_of_its_connection_only(void **state)
+static const struct slc_control FORGET = {.kind = SLC_CONTROL_FORGET_ME, .client = true};
+
+static void a_client_that_leaves_is_forgotten_when_it_asks_for_it(void **state)
 {
     (void)state;
     struct world *w = ready_world(23);
-    slc_gateway_client_forget(w->client);
+    uint8_t key[SLC_SEAL_KEY_BYTES];
+    memcpy(key, slc_gateway_client_key(w->client), sizeof key);
+    slc_gateway_client_leave(w->client, &FORGET, w->now);
     world_settle(w);
     assert_int_equal(w->forgets, 1);
-    assert_int_equal(w->lost, 0);
+    assert_int_equal(w->left, 1);
+    assert_int_equal(w->lost + w->failed, 0);
     assert_int_equal(slc_registry_count(w->registry), 0);
-    assert_int_equal(send_packet(w, 2413), SLC_OK);
-    world_cut(w);
+    assert_int_equal(slc_gateway_client_due(w->client), SLC_NEVER);
+    /* With the key it kept it has to register anew. */
+    world_client(w, key, slc_gateway_client_last_timestamp(w->client), 0);
     world_run(w, 10 * SLC_SECOND);
     expect_session(w);
     assert_int_equal(w->registered, 2);
+    world_free(w);
+}
+
+static void a_client_that_is_to_be_remembered_keeps_its_registration(void **state)
+{
+    (void)state;
+    static const struct slc_control REMEMBER = {.kind = SLC_CONTROL_REMEMBER_ME, .session = SLC_SESSION_NATIVE};
+    struct world *w = ready_world(25);
+    slc_gateway_client_leave(w->client, &REMEMBER, w->now);
+    world_settle(w);
+    assert_int_equal(w->left, 1);
+    assert_int_equal(w->forgets, 0);
+    assert_int_equal(slc_registry_count(w->registry), 1);
+    world_free(w);
+}
+
+static void a_gateway_that_answers_no_farewell_is_left_after_two_seconds(void **state)
+{
+    (void)state;
+    struct world *w = ready_world(26);
+    w->mute = true;
+    slc_gateway_client_leave(w->client, &FORGET, w->now);
+    world_run(w, 2 * SLC_SECOND - 1);
+    assert_int_equal(w->left, 0);
+    world_run(w, 1);
+    assert_int_equal(w->left, 1);
+    assert_int_equal(w->lost + w->failed, 0);
+    world_free(w);
+}
+
+static void a_connection_that_ends_ends_the_farewell(void **state)
+{
+    (void)state;
+    struct world *w = ready_world(27);
+    w->mute = true;
+    slc_gateway_client_leave(w->client, &FORGET, w->now);
+    world_settle(w);
+    world_cut(w);
+    world_settle(w);
+    assert_int_equal(w->left, 1);
+    world_run(w, 60 * SLC_SECOND);
+    assert_int_equal(w->connects, 1);
+    world_free(w);
+}
+
+static void a_client_without_a_session_leaves_at_once(void **state)
+{
+    (void)state;
+    struct world *w = world_new(28);
+    w->hold = true;
+    world_run(w, SLC_SECOND);
+    slc_gateway_client_leave(w->client, &FORGET, w->now);
+    world_settle(w);
+    assert_int_equal(w->left, 1);
     world_free(w);
 }
 
@@ -584,7 +644,11 @@ int main(void)
         cmocka_unit_test(the_allowance_ends_at_midnight_and_is_claimed_again),
         cmocka_unit_test(a_gateway_that_wants_credentials_is_given_up_with_its_words),
         cmocka_unit_test(a_claim_that_does_not_help_is_repeated_slowly),
-        cmocka_unit_test(a_forgotten_client_is_served_to_the_end_of_its_connection_only),
+        cmocka_unit_test(a_client_that_leaves_is_forgotten_when_it_asks_for_it),
+        cmocka_unit_test(a_client_that_is_to_be_remembered_keeps_its_registration),
+        cmocka_unit_test(a_gateway_that_answers_no_farewell_is_left_after_two_seconds),
+        cmocka_unit_test(a_connection_that_ends_ends_the_farewell),
+        cmocka_unit_test(a_client_without_a_session_leaves_at_once),
         cmocka_unit_test(a_dropped_session_does_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,7 +51,7 @@ struct world {
 
     unsigned texts; /* delivered on this connection  */
     unsigned connects, registered, ready, lost, disconnects, failed, drops, drop_others, asked_version, claims, auths;
-    unsigned inits, forgets;
+    unsigned inits, forgets, left;
     enum slc_status error;
     char error_text[320];
     uint8_t registered_key[SLC_SEAL_KEY_BYTES];
@@ -208,6 +208,10 @@ static inline bool world_client_event(struct world *w)
     case SLC_GATEWAY_FAILED:
         if (event.error == NULL || event.error->text[0] == 0) abort();
         w->failed++;
+        break;
+    case SLC_GATEWAY_LEFT:
+        w->left++;
+        world_hang_up(w);
         break;
     }
     return true;
