@@ -267,11 +267,7 @@ void slc_messages_expire_all(struct slc_clients *c, struct client *k, enum slc_s
 {
     /* Nothing waits and nothing flies, so there is nothing to look for. */
     if (k != NULL && k->queued == 0 && k->pending.used == 0) return;
-    if (k != NULL) {
-        slc_surbs_forget(c, k);
-    } else {
-        c->bare_first = c->bare_last = NULL;
-    }
+    slc_surbs_forget(c, k);
     for (struct message_slab *slab = c->slabs; slab != NULL; slab = slab->next) {
         for (size_t i = 0; i < SLAB; i++) {
             struct message *m = &slab->messages[i];

@@ -188,6 +188,10 @@ static void forget(struct bare_list *list, uint32_t index)
 
 void slc_surbs_forget(struct slc_clients *c, const struct client *k)
 {
+    if (k == NULL) {
+        c->bare = c->unkept = (struct bare_list){0};
+        return;
+    }
     forget(&c->bare, slc_client_index(c, k));
     forget(&c->unkept, slc_client_index(c, k));
 }
