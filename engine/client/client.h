@@ -106,6 +106,7 @@ struct slc_client_setup {
     uint8_t gateway[SLC_IDENTITY_BYTES];
     const uint8_t *shared_key; /* of an earlier registration, or NULL */
     uint64_t last_timestamp;
+    uint64_t identity; /* its number in the engine's storage; 0: none (yet) */
 };
 /* Adds a client; it asks for its connection at the next run. SLC_FULL; SLC_NO_ROUTE: gateway not in the topology. */
 SLC_MUST_CHECK enum slc_status slc_clients_add(struct slc_clients *clients, const struct slc_client_setup *setup,
