@@ -91,7 +91,7 @@ static uint32_t be32(const uint8_t *at)
 /* Before sqlite sees it, which would recover, or overwrite, what it takes for its own. */
 static enum slc_status check_head(int fd, const char *path, struct slc_error *error)
 {
-    enum { HEAD = 100, VERSION_AT = 60, APPLICATION_AT = 68 };
+    enum { HEAD = 100, MODE_AT = 18, VERSION_AT = 60, APPLICATION_AT = 68, MODE_WAL = 2 };
     uint8_t head[HEAD];
     ssize_t len = pread(fd, head, sizeof head, 0);
     if (len < 0) return failed(error, path);
@@ -101,8 +101,9 @@ static enum slc_status check_head(int fd, const char *path, struct slc_error *er
     if (be32(head + APPLICATION_AT) != APPLICATION_ID) {
         return slc_fail(error, SLC_MALFORMED, "%s: a database of another program; name another directory", path);
     }
-    if (be32(head + VERSION_AT) == 0) {
-        return slc_fail(error, SLC_MALFORMED, "%s: damaged: no version of its tables; bring back a copy of it", path);
+    if (be32(head + VERSION_AT) == 0 || head[MODE_AT] != MODE_WAL || head[MODE_AT + 1] != MODE_WAL) {
+        return slc_fail(error, SLC_MALFORMED, "%s: damaged: its head is not as we write it; bring back a copy of it",
+                        path);
     }
     if (be32(head + VERSION_AT) > SCHEMA_VERSION) {
         return slc_fail(error, SLC_UNSUPPORTED, "%s: made by a newer sluice (tables %u, here %d); use that one", path,
