@@ -138,12 +138,15 @@ static void hand_over(struct desk *d)
     if (d->first == NULL) d->last = NULL;
 }
 
-uint64_t slc_keeper_keep(struct slc_keeper *k, unsigned worker, uint64_t identity, const struct slc_record *record)
+uint64_t slc_keeper_keep(struct slc_keeper *k, unsigned worker, uint64_t identity,
+                         const struct slc_client_record *record)
 {
     struct desk *d = &k->desks[worker];
-    if (waiting_bytes(d) >= k->config.most_bytes) return SLC_KEEP_FULL;
+    /* Registrations are few, and nobody would try them again. */
+    bool must = record->kind == SLC_RECORD_REGISTRATION;
+    if (!must && waiting_bytes(d) >= k->config.most_bytes) return SLC_KEEP_FULL;
     struct slc_stored_record *copy = slc_stored_record_new(identity, record);
-    if (copy == NULL) return SLC_KEEP_FULL;
+    if (copy == NULL) return must ? 0 : SLC_KEEP_FULL;
     size_t bytes = copy->bytes; /* once handed over, it may be gone */
     if (d->first == NULL && slc_ring_push_spsc(&d->ring, &copy, 1) == 1) {
         d->wake = true;
@@ -151,7 +154,7 @@ uint64_t slc_keeper_keep(struct slc_keeper *k, unsigned worker, uint64_t identit
         struct waiting *later = malloc(sizeof *later);
         if (later == NULL) {
             slc_stored_record_free(copy);
-            return SLC_KEEP_FULL;
+            return must ? 0 : SLC_KEEP_FULL;
         }
         *later = (struct waiting){.record = copy};
         *(d->first == NULL ? &d->first : &d->last->next) = later;

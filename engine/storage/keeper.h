@@ -42,9 +42,12 @@ void slc_keeper_free(struct slc_keeper *keeper);
 
 /* ---- a worker's side ---- */
 
-/* Copies a record; its number in this worker's sequence, from 1. SLC_KEEP_FULL: no room now. */
+/*
+ * Copies a record; its number in this worker's sequence, from 1. SLC_KEEP_FULL: no room now, never for a registration;
+ * that one is not kept (0) only without memory.
+ */
 uint64_t slc_keeper_keep(struct slc_keeper *keeper, unsigned worker, uint64_t identity,
-                         const struct slc_record *record);
+                         const struct slc_client_record *record);
 /* Once a turn: hands over what found the ring full, and wakes the storage thread if there is anything for it. */
 void slc_keeper_turn(struct slc_keeper *keeper, unsigned worker);
 /* All of this worker's records up to this number are durable. Any thread. */

@@ -15,7 +15,7 @@ struct piece {
 };
 enum { PIECES = 7 };
 
-static void list_pieces(struct slc_record *r, struct piece pieces[PIECES])
+static void list_pieces(struct slc_client_record *r, struct piece pieces[PIECES])
 {
     const struct piece list[PIECES] = {
         {&r->gateway, SLC_IDENTITY_BYTES},
@@ -29,9 +29,9 @@ static void list_pieces(struct slc_record *r, struct piece pieces[PIECES])
     memcpy(pieces, list, sizeof list);
 }
 
-struct slc_stored_record *slc_stored_record_new(uint64_t identity, const struct slc_record *record)
+struct slc_stored_record *slc_stored_record_new(uint64_t identity, const struct slc_client_record *record)
 {
-    struct slc_record copy = *record;
+    struct slc_client_record copy = *record;
     struct piece pieces[PIECES];
     size_t bytes = 0;
     list_pieces(&copy, pieces);
@@ -62,7 +62,7 @@ void slc_stored_record_free(struct slc_stored_record *stored)
 
 /* ---- checks ---- */
 
-static void check_key(uint8_t check[ROW_CHECK_BYTES], uint64_t identity, const struct slc_record *r)
+static void check_key(uint8_t check[ROW_CHECK_BYTES], uint64_t identity, const struct slc_client_record *r)
 {
     const struct slc_bytes pieces[] = {slc_bytes(&identity, sizeof identity), slc_bytes(&r->at, sizeof r->at),
                                        slc_bytes(r->digest, SLC_SURB_DIGEST_BYTES),
@@ -70,7 +70,7 @@ static void check_key(uint8_t check[ROW_CHECK_BYTES], uint64_t identity, const s
     slc_row_check(check, pieces, sizeof pieces / sizeof *pieces);
 }
 
-static void check_tag(uint8_t check[ROW_CHECK_BYTES], uint64_t identity, const struct slc_record *r)
+static void check_tag(uint8_t check[ROW_CHECK_BYTES], uint64_t identity, const struct slc_client_record *r)
 {
     const struct slc_bytes pieces[] = {slc_bytes(&identity, sizeof identity),
                                        slc_bytes(r->recipient, sizeof *r->recipient),
@@ -79,7 +79,7 @@ static void check_tag(uint8_t check[ROW_CHECK_BYTES], uint64_t identity, const s
 }
 
 /* Of all but `released`, which changes alone. */
-static void check_surbs(uint8_t check[ROW_CHECK_BYTES], uint64_t identity, const struct slc_record *r)
+static void check_surbs(uint8_t check[ROW_CHECK_BYTES], uint64_t identity, const struct slc_client_record *r)
 {
     const uint64_t numbers[] = {identity,         r->block,    r->count,       r->surb_bytes,
                                 r->explicit_keys, r->rotation, (uint64_t)r->at};
@@ -88,7 +88,7 @@ static void check_surbs(uint8_t check[ROW_CHECK_BYTES], uint64_t identity, const
     slc_row_check(check, pieces, sizeof pieces / sizeof *pieces);
 }
 
-static void check_lease(uint8_t check[ROW_CHECK_BYTES], uint64_t identity, const struct slc_record *r)
+static void check_lease(uint8_t check[ROW_CHECK_BYTES], uint64_t identity, const struct slc_client_record *r)
 {
     const uint64_t numbers[] = {identity, r->block, r->released};
     const struct slc_bytes pieces[] = {slc_bytes(numbers, sizeof numbers)};
@@ -104,7 +104,7 @@ static sqlite3_stmt *begin(struct slc_storage *s, enum statement statement, uint
     return prepared;
 }
 
-static enum slc_status put_key(struct slc_storage *s, uint64_t identity, const struct slc_record *r,
+static enum slc_status put_key(struct slc_storage *s, uint64_t identity, const struct slc_client_record *r,
                                struct slc_error *error)
 {
     uint8_t check[ROW_CHECK_BYTES];
@@ -117,7 +117,7 @@ static enum slc_status put_key(struct slc_storage *s, uint64_t identity, const s
     return slc_storage_do(s, put, error);
 }
 
-static enum slc_status put_tag(struct slc_storage *s, uint64_t identity, const struct slc_record *r,
+static enum slc_status put_tag(struct slc_storage *s, uint64_t identity, const struct slc_client_record *r,
                                struct slc_error *error)
 {
     uint8_t check[ROW_CHECK_BYTES];
@@ -129,7 +129,7 @@ static enum slc_status put_tag(struct slc_storage *s, uint64_t identity, const s
     return slc_storage_do(s, put, error);
 }
 
-static enum slc_status put_surbs(struct slc_storage *s, uint64_t identity, const struct slc_record *r,
+static enum slc_status put_surbs(struct slc_storage *s, uint64_t identity, const struct slc_client_record *r,
                                  struct slc_error *error)
 {
     uint8_t check[ROW_CHECK_BYTES];
@@ -154,7 +154,7 @@ static enum slc_status put_surbs(struct slc_storage *s, uint64_t identity, const
     return slc_storage_do(s, put, error);
 }
 
-static enum slc_status put_lease(struct slc_storage *s, uint64_t identity, const struct slc_record *r,
+static enum slc_status put_lease(struct slc_storage *s, uint64_t identity, const struct slc_client_record *r,
                                  struct slc_error *error)
 {
     uint8_t check[ROW_CHECK_BYTES];
@@ -166,7 +166,7 @@ static enum slc_status put_lease(struct slc_storage *s, uint64_t identity, const
     return slc_storage_do(s, lease, error);
 }
 
-static enum slc_status end_block(struct slc_storage *s, uint64_t identity, const struct slc_record *r,
+static enum slc_status end_block(struct slc_storage *s, uint64_t identity, const struct slc_client_record *r,
                                  struct slc_error *error)
 {
     sqlite3_stmt *body = begin(s, STATEMENT_SURBS_END, identity);
@@ -178,7 +178,7 @@ static enum slc_status end_block(struct slc_storage *s, uint64_t identity, const
     return slc_storage_do(s, end, error);
 }
 
-static enum slc_status apply_one(struct slc_storage *s, uint64_t identity, const struct slc_record *r,
+static enum slc_status apply_one(struct slc_storage *s, uint64_t identity, const struct slc_client_record *r,
                                  struct slc_error *error)
 {
     sqlite3_stmt *statement;
@@ -232,42 +232,42 @@ static bool same_check(sqlite3_stmt *row, int column, const uint8_t check[ROW_CH
     return kept != NULL && memcmp(kept, check, ROW_CHECK_BYTES) == 0;
 }
 
-static bool take_key(sqlite3_stmt *row, uint64_t identity, struct slc_record *r)
+static bool take_key(sqlite3_stmt *row, uint64_t identity, struct slc_client_record *r)
 {
     uint8_t check[ROW_CHECK_BYTES];
-    *r = (struct slc_record){.kind = SLC_RECORD_KEY,
-                             .digest = slc_row_blob(row, 0, SLC_SURB_DIGEST_BYTES),
-                             .key = slc_row_blob(row, 1, SLC_SURB_KEY_BYTES),
-                             .at = sqlite3_column_int64(row, 2)};
+    *r = (struct slc_client_record){.kind = SLC_RECORD_KEY,
+                                    .digest = slc_row_blob(row, 0, SLC_SURB_DIGEST_BYTES),
+                                    .key = slc_row_blob(row, 1, SLC_SURB_KEY_BYTES),
+                                    .at = sqlite3_column_int64(row, 2)};
     if (r->digest == NULL || r->key == NULL) return false;
     check_key(check, identity, r);
     return same_check(row, 3, check);
 }
 
-static bool take_tag(sqlite3_stmt *row, uint64_t identity, struct slc_record *r)
+static bool take_tag(sqlite3_stmt *row, uint64_t identity, struct slc_client_record *r)
 {
     uint8_t check[ROW_CHECK_BYTES];
-    *r = (struct slc_record){.kind = SLC_RECORD_TAG,
-                             .recipient =
-                                 (const struct slc_recipient *)slc_row_blob(row, 0, sizeof(struct slc_recipient)),
-                             .tag = slc_row_blob(row, 1, SLC_SENDER_TAG_BYTES)};
+    *r = (struct slc_client_record){
+        .kind = SLC_RECORD_TAG,
+        .recipient = (const struct slc_recipient *)slc_row_blob(row, 0, sizeof(struct slc_recipient)),
+        .tag = slc_row_blob(row, 1, SLC_SENDER_TAG_BYTES)};
     if (r->recipient == NULL || r->tag == NULL) return false;
     check_tag(check, identity, r);
     return same_check(row, 2, check);
 }
 
-static bool take_surbs(sqlite3_stmt *row, uint64_t identity, struct slc_record *r)
+static bool take_surbs(sqlite3_stmt *row, uint64_t identity, struct slc_client_record *r)
 {
     uint8_t check[ROW_CHECK_BYTES];
-    *r = (struct slc_record){.kind = SLC_RECORD_SURBS,
-                             .block = (uint64_t)sqlite3_column_int64(row, 0),
-                             .released = (uint32_t)sqlite3_column_int64(row, 1),
-                             .count = (uint32_t)sqlite3_column_int64(row, 2),
-                             .surb_bytes = (uint16_t)sqlite3_column_int64(row, 3),
-                             .explicit_keys = sqlite3_column_int64(row, 4) != 0,
-                             .rotation = (enum slc_rotation)sqlite3_column_int64(row, 5),
-                             .at = sqlite3_column_int64(row, 6),
-                             .tag = slc_row_blob(row, 7, SLC_SENDER_TAG_BYTES)};
+    *r = (struct slc_client_record){.kind = SLC_RECORD_SURBS,
+                                    .block = (uint64_t)sqlite3_column_int64(row, 0),
+                                    .released = (uint32_t)sqlite3_column_int64(row, 1),
+                                    .count = (uint32_t)sqlite3_column_int64(row, 2),
+                                    .surb_bytes = (uint16_t)sqlite3_column_int64(row, 3),
+                                    .explicit_keys = sqlite3_column_int64(row, 4) != 0,
+                                    .rotation = (enum slc_rotation)sqlite3_column_int64(row, 5),
+                                    .at = sqlite3_column_int64(row, 6),
+                                    .tag = slc_row_blob(row, 7, SLC_SENDER_TAG_BYTES)};
     r->surbs = slc_row_blob(row, 8, (size_t)r->count * r->surb_bytes);
     if (r->tag == NULL || r->surbs == NULL || r->released > r->count) return false;
     check_surbs(check, identity, r);
@@ -278,19 +278,19 @@ static bool take_surbs(sqlite3_stmt *row, uint64_t identity, struct slc_record *
 
 struct table {
     enum statement statement;
-    bool (*take)(sqlite3_stmt *row, uint64_t identity, struct slc_record *r);
+    bool (*take)(sqlite3_stmt *row, uint64_t identity, struct slc_client_record *r);
     const char *what;
 };
 
 static enum slc_status load_table(struct slc_storage *s, const struct table *table, uint64_t identity,
-                                  enum slc_status (*each)(void *, const struct slc_record *), void *self,
+                                  enum slc_status (*each)(void *, const struct slc_client_record *), void *self,
                                   struct slc_error *error)
 {
     sqlite3_stmt *row = begin(s, table->statement, identity);
     enum slc_status status = SLC_OK;
     int code = SQLITE_DONE;
     while (status == SLC_OK && (code = sqlite3_step(row)) == SQLITE_ROW) {
-        struct slc_record record;
+        struct slc_client_record record;
         status = table->take(row, identity, &record) ? each(self, &record)
                                                      : slc_row_damaged(s, table->what, identity, error);
     }
@@ -300,8 +300,8 @@ static enum slc_status load_table(struct slc_storage *s, const struct table *tab
 }
 
 enum slc_status slc_storage_load(struct slc_storage *s, uint64_t identity,
-                                 enum slc_status (*each)(void *self, const struct slc_record *record), void *self,
-                                 struct slc_error *error)
+                                 enum slc_status (*each)(void *self, const struct slc_client_record *record),
+                                 void *self, struct slc_error *error)
 {
     static const struct table tables[] = {{STATEMENT_KEY_ALL, take_key, "a reply key"},
                                           {STATEMENT_TAG_ALL, take_tag, "a sender tag"},

@@ -90,11 +90,11 @@ void slc_stored_setup(const struct slc_stored_client *stored, struct slc_client_
 struct slc_stored_record {
     uint64_t identity;
     size_t bytes; /* of all of it */
-    struct slc_record record;
+    struct slc_client_record record;
     uint8_t data[];
 };
 /* NULL: no memory. Any thread; not for packet paths. */
-struct slc_stored_record *slc_stored_record_new(uint64_t identity, const struct slc_record *record);
+struct slc_stored_record *slc_stored_record_new(uint64_t identity, const struct slc_client_record *record);
 /* Wipes it. Takes NULL. */
 void slc_stored_record_free(struct slc_stored_record *record);
 
@@ -109,7 +109,8 @@ SLC_MUST_CHECK enum slc_status slc_storage_apply(struct slc_storage *storage, st
  * `released` as the last LEASE said. As slc_storage_each(). The registration is in slc_stored_client.
  */
 SLC_MUST_CHECK enum slc_status slc_storage_load(struct slc_storage *storage, uint64_t identity,
-                                                enum slc_status (*each)(void *self, const struct slc_record *record),
+                                                enum slc_status (*each)(void *self,
+                                                                        const struct slc_client_record *record),
                                                 void *self, struct slc_error *error);
 
 #endif

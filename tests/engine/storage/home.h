@@ -130,33 +130,34 @@ struct sample {
     uint8_t tag_bytes[SLC_SENDER_TAG_BYTES];
     struct slc_recipient recipient;
     uint8_t surb_bytes[SAMPLE_SURBS * SLC_REPLY_SURB_BYTES];
-    struct slc_record registration, key, tag, surbs;
+    struct slc_client_record registration, key, tag, surbs;
 };
 
 static inline void sample_make(struct sample *s, struct slc_random *random, uint64_t block)
 {
     slc_random_bytes(random, s, offsetof(struct sample, registration));
-    s->registration = (struct slc_record){.kind = SLC_RECORD_REGISTRATION,
-                                          .gateway = s->gateway,
-                                          .shared_key = s->shared_key,
-                                          .timestamp = 1700000000 + slc_random_below(random, 1000000)};
-    s->key = (struct slc_record){.kind = SLC_RECORD_KEY,
-                                 .digest = s->digest,
-                                 .key = s->key_bytes,
-                                 .at = 1700000000 + slc_random_below(random, 1000000)};
-    s->tag = (struct slc_record){.kind = SLC_RECORD_TAG, .recipient = &s->recipient, .tag = s->tag_bytes};
-    s->surbs = (struct slc_record){.kind = SLC_RECORD_SURBS,
-                                   .tag = s->tag_bytes,
-                                   .block = block,
-                                   .count = SAMPLE_SURBS,
-                                   .released = 2,
-                                   .surb_bytes = SLC_REPLY_SURB_BYTES,
-                                   .rotation = SLC_ROTATION_EVEN,
-                                   .surbs = s->surb_bytes,
-                                   .at = 1700000000};
+    s->registration = (struct slc_client_record){.kind = SLC_RECORD_REGISTRATION,
+                                                 .gateway = s->gateway,
+                                                 .shared_key = s->shared_key,
+                                                 .timestamp = 1700000000 + slc_random_below(random, 1000000)};
+    s->key = (struct slc_client_record){.kind = SLC_RECORD_KEY,
+                                        .digest = s->digest,
+                                        .key = s->key_bytes,
+                                        .at = 1700000000 + slc_random_below(random, 1000000)};
+    s->tag = (struct slc_client_record){.kind = SLC_RECORD_TAG, .recipient = &s->recipient, .tag = s->tag_bytes};
+    s->surbs = (struct slc_client_record){.kind = SLC_RECORD_SURBS,
+                                          .tag = s->tag_bytes,
+                                          .block = block,
+                                          .count = SAMPLE_SURBS,
+                                          .released = 2,
+                                          .surb_bytes = SLC_REPLY_SURB_BYTES,
+                                          .rotation = SLC_ROTATION_EVEN,
+                                          .surbs = s->surb_bytes,
+                                          .at = 1700000000};
 }
 
-static inline void home_apply_all(struct home *h, uint64_t identity, const struct slc_record *const *records, size_t n)
+static inline void home_apply_all(struct home *h, uint64_t identity, const struct slc_client_record *const *records,
+                                  size_t n)
 {
     struct slc_stored_record *batch[64];
     assert_true(n <= 64);
@@ -170,12 +171,12 @@ static inline void home_apply_all(struct home *h, uint64_t identity, const struc
     }
 }
 
-static inline void home_apply(struct home *h, uint64_t identity, const struct slc_record *record)
+static inline void home_apply(struct home *h, uint64_t identity, const struct slc_client_record *record)
 {
     home_apply_all(h, identity, &record, 1);
 }
 
-static inline enum slc_status home_take(void *self, const struct slc_record *record)
+static inline enum slc_status home_take(void *self, const struct slc_client_record *record)
 {
     struct home *h = self;
     if (h->loaded_count < HOME_LOADED) h->loaded[h->loaded_count] = slc_stored_record_new(0, record);
@@ -192,10 +193,10 @@ static inline size_t home_load(struct home *h, uint64_t identity)
 }
 
 /* Copies lie alike when what they point to is alike. */
-static inline void assert_record_equal(const struct slc_stored_record *loaded, const struct slc_record *wanted)
+static inline void assert_record_equal(const struct slc_stored_record *loaded, const struct slc_client_record *wanted)
 {
     struct slc_stored_record *copy = slc_stored_record_new(0, wanted);
-    const struct slc_record *r = &loaded->record;
+    const struct slc_client_record *r = &loaded->record;
     assert_int_equal(loaded->bytes, copy->bytes);
     assert_memory_equal(loaded->data, copy->data, loaded->bytes - sizeof *loaded);
     assert_int_equal(r->kind, wanted->kind);

@@ -233,7 +233,7 @@ static void changed_keys_are_told(void **state)
 /* ---- the log ---- */
 
 /* A child writes, and dies without closing. */
-static void crash_after(struct home *h, const struct slc_record *record)
+static void crash_after(struct home *h, const struct slc_client_record *record)
 {
     pid_t child = fork();
     assert_true(child >= 0);
@@ -263,7 +263,7 @@ static void a_crash_loses_nothing_and_a_lost_log_drops_surbs(void **state)
     slc_storage_close(h->storage);
     h->storage = NULL;
 
-    const struct slc_record lease = {.kind = SLC_RECORD_LEASE, .block = 2, .released = 9};
+    const struct slc_client_record lease = {.kind = SLC_RECORD_LEASE, .block = 2, .released = 9};
     crash_after(h, &lease);
     assert_int_equal(unlink(home_path(h, "sluice.sqlite-wal")), 0);
     must(slc_storage_open(&h->storage, h->dir, &h->error), h);

@@ -103,7 +103,7 @@ static void *work(void *argument)
 {
     struct clerk *c = argument;
     uint64_t sequence = 0, seen = 0;
-    struct slc_record lease = {.kind = SLC_RECORD_LEASE, .block = 1};
+    struct slc_client_record lease = {.kind = SLC_RECORD_LEASE, .block = 1};
     while (sequence < EACH) {
         lease.released = (uint32_t)sequence % SAMPLE_SURBS;
         uint64_t kept = slc_keeper_keep(c->keeper, c->worker, c->worker + 1, &lease);

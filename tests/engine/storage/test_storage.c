@@ -122,12 +122,12 @@ static void records_come_back_as_the_ones_before_them_left_things(void **state)
     sample_make(&b, &h->random, 2);
     sample_make(&c, &h->random, 3);
     b.key.at = a.key.at - 1;
-    const struct slc_record lease = {.kind = SLC_RECORD_LEASE, .block = 2, .released = 5};
-    const struct slc_record key_end = {.kind = SLC_RECORD_KEY_END, .digest = c.digest};
-    const struct slc_record tag_end = {.kind = SLC_RECORD_TAG_END, .recipient = &c.recipient};
-    const struct slc_record block_end = {.kind = SLC_RECORD_SURBS_END, .block = 3};
-    const struct slc_record *const records[] = {&a.key,   &b.key, &c.key,   &a.tag,   &c.tag,   &a.surbs,
-                                                &b.surbs, &lease, &c.surbs, &key_end, &tag_end, &block_end};
+    const struct slc_client_record lease = {.kind = SLC_RECORD_LEASE, .block = 2, .released = 5};
+    const struct slc_client_record key_end = {.kind = SLC_RECORD_KEY_END, .digest = c.digest};
+    const struct slc_client_record tag_end = {.kind = SLC_RECORD_TAG_END, .recipient = &c.recipient};
+    const struct slc_client_record block_end = {.kind = SLC_RECORD_SURBS_END, .block = 3};
+    const struct slc_client_record *const records[] = {&a.key,   &b.key, &c.key,   &a.tag,   &c.tag,   &a.surbs,
+                                                       &b.surbs, &lease, &c.surbs, &key_end, &tag_end, &block_end};
     home_apply_all(h, 1, records, sizeof records / sizeof *records);
     home_apply(h, 2, &c.key);
     home_reopen(h);
@@ -148,7 +148,7 @@ static void a_batch_that_fails_leaves_nothing_of_itself(void **state)
     struct sample a;
     must(slc_storage_provide(h->storage, 1, &h->random, &h->error), h);
     sample_make(&a, &h->random, 1);
-    const struct slc_record nonsense = {.kind = SLC_RECORD_KINDS};
+    const struct slc_client_record nonsense = {.kind = SLC_RECORD_KINDS};
     struct slc_stored_record *batch[] = {slc_stored_record_new(1, &a.key), slc_stored_record_new(1, &nonsense)};
     assert_int_equal(slc_storage_apply(h->storage, batch, 2, &h->error), SLC_BAD_ARGUMENT);
     assert_int_equal(home_load(h, 1), 0);
@@ -241,8 +241,8 @@ static void what_secrets_were_is_not_left_in_the_file(void **state)
     assert_true(home_holds(h, a.key_bytes, sizeof a.key_bytes));
     assert_true(home_holds(h, a.surb_bytes + 100, 32));
     must(slc_storage_open(&h->storage, h->dir, &h->error), h);
-    home_apply(h, 1, &(struct slc_record){.kind = SLC_RECORD_KEY_END, .digest = a.digest});
-    home_apply(h, 1, &(struct slc_record){.kind = SLC_RECORD_SURBS_END, .block = 1});
+    home_apply(h, 1, &(struct slc_client_record){.kind = SLC_RECORD_KEY_END, .digest = a.digest});
+    home_apply(h, 1, &(struct slc_client_record){.kind = SLC_RECORD_SURBS_END, .block = 1});
     slc_storage_close(h->storage);
     h->storage = NULL;
     assert_false(home_holds(h, a.key_bytes, sizeof a.key_bytes));
