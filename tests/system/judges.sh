@@ -4,7 +4,7 @@
 # The published clients judge Sluice (judges.mjs). Takes the peers that tests/peers/build.sh left in the cache, or those named in the
 # environment. Without them the test is skipped (exit 77); with CI=true that is a failure.
 #
-# usage: SLUICE=path/of/sluice judges.sh [a] [b] [c] [d]
+# usage: SLUICE=path/of/sluice judges.sh [a] [b] [c] [d]; another program of judges in $JUDGES
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -19,4 +19,4 @@ if [ -z "${SLUICE_SDK_PEER:-}" ] || [ -z "${SLUICE_NPM_MODULES:-}" ]; then
     eval "$found"
 fi
 export SLUICE SLUICE_SDK_PEER SLUICE_NPM_MODULES
-exec node "$here/judges.mjs" "$@"
+exec node "$here/${JUDGES:-judges.mjs}" "$@"

@@ -53,6 +53,7 @@ async function main() {
       gateway: { type: 'string' },
       'no-cover': { type: 'boolean', default: false },
       pacing: { type: 'string', default: 'default' },
+      'topology-refresh': { type: 'string', default: '300s' },
     },
   });
   const client = await new NymClient(received, {
@@ -63,6 +64,7 @@ async function main() {
     clientOverride: {
       traffic: { disableMainPoissonPacketDistribution: values.pacing === 'none' },
       coverTraffic: { disableLoopCoverTrafficStream: values['no-cover'] },
+      topology: { topologyRefreshRateMs: 1000 * parseFloat(values['topology-refresh']) },
     },
   });
   say('ready', client.selfAddress());

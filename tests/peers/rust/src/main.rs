@@ -8,6 +8,7 @@ use nym_sdk::mixnet::{
 };
 use nym_sdk::{DebugConfig, NymNetworkDetails, ValidatorDetails};
 use sha2::{Digest, Sha256};
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 #[derive(Default)]
@@ -17,6 +18,7 @@ struct Options {
     keys: Option<String>,
     no_cover: bool,
     no_pacing: bool,
+    topology_refresh: Option<Duration>,
 }
 
 fn options() -> Result<Options> {
@@ -30,6 +32,10 @@ fn options() -> Result<Options> {
             "--keys" => options.keys = Some(value()?),
             "--no-cover" => options.no_cover = true,
             "--pacing" => options.no_pacing = value()? == "none",
+            "--topology-refresh" => {
+                let seconds = value()?.trim_end_matches('s').parse().context("--topology-refresh wants seconds, as 1s")?;
+                options.topology_refresh = Some(Duration::from_secs(seconds));
+            }
             _ => bail!("unknown option {name}"),
         }
     }
@@ -49,6 +55,9 @@ fn traffic(options: &Options) -> DebugConfig {
     let mut config = DebugConfig::default();
     config.cover_traffic.disable_loop_cover_traffic_stream = options.no_cover;
     config.traffic.disable_main_poisson_packet_distribution = options.no_pacing;
+    if let Some(every) = options.topology_refresh {
+        config.topology.topology_refresh_rate = every;
+    }
     config
 }
 
