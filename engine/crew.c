@@ -27,6 +27,12 @@ static enum slc_status port_send(void *self, uint32_t index, uint8_t *slot, cons
     return slc_worker_send(crew->worker, crew->links[index], slot, data, len, due);
 }
 
+static size_t port_waiting(void *self, uint32_t index)
+{
+    struct crew *crew = self;
+    return slc_worker_waiting(crew->worker, crew->links[index]);
+}
+
 static void port_disconnect(void *self, uint32_t index)
 {
     struct crew *crew = self;
@@ -353,6 +359,7 @@ enum slc_status slc_crew_init(struct crew *crew, struct slc_engine *e, const str
                                                        .slot = port_slot,
                                                        .slot_drop = port_slot_drop,
                                                        .send = port_send,
+                                                       .waiting = port_waiting,
                                                        .connect = port_connect,
                                                        .disconnect = port_disconnect,
                                                        .arm = port_arm,

@@ -21,18 +21,14 @@ enum {
     ACK_AT = SLC_SURB_ACK_ADDRESS_BYTES,      /* in a plaintext */
     KEY_AT = SLC_SURB_ACK_BYTES,
     FRAGMENT_AT = SLC_PAYLOAD_HEAD_BYTES,
-    ROUTE_RANDOM = 100,
     MIX_HEAD_MAX = 21,
     SPHINX_JOB_BYTES = 1024, /* of the scratch; touched for one */
 };
-_Static_assert(ROUTE_RANDOM == 32 + 248 - 60 * (SLC_ROUTE_HOPS - 1), "slc_route_random_bytes(4)");
 _Static_assert(SLC_WS_HEAD_MAX + SLC_FRAME_HEAD_BYTES + MIX_HEAD_MAX <= SLC_SLOT_HEAD, "heads grow to the front");
 
 /* What one plan needs between the stages; secrets, so wiped with the rest of the scratch. */
 struct work {
     uint8_t ack[SLC_ACK_CONTENT_BYTES];
-    uint8_t ack_random[ROUTE_RANDOM];
-    uint8_t data_random[ROUTE_RANDOM];
     uint8_t ephemeral[SLC_KEY_BYTES];
     uint8_t shared[SLC_KEY_BYTES];
     uint8_t key[SLC_SURB_KEY_BYTES];
@@ -42,10 +38,13 @@ struct work {
 };
 
 struct builder {
-    size_t batch, plaintext_bytes;
+    size_t batch;
+    size_t plaintext_bytes; /* room for one: of the larger size                 */
+    size_t random_bytes;    /* what the route with the fewest hops takes         */
     struct slc_sphinx_scratch *sphinx;
     void *curve;
     uint8_t *plaintexts;
+    uint8_t *random; /* of routes: the ack's and the data packet's of each plan; secret */
     struct work *work;
     struct slc_packet_job *packets; /* data packets end where acks begin, at `batch` */
     struct slc_surb_use *replies;
@@ -73,8 +72,12 @@ enum slc_status slc_builder_new(struct slc_clients *c)
     if (b == NULL) return SLC_NO_MEMORY;
     size_t n = b->batch = c->batch;
     b->plaintext_bytes = slc_plaintext_bytes(c->traffic->size);
+    size_t secondary_bytes = slc_plaintext_bytes(c->traffic->secondary_size);
+    if (secondary_bytes > b->plaintext_bytes) b->plaintext_bytes = secondary_bytes;
+    b->random_bytes = slc_route_random_bytes(c->traffic->no_mix_hops ? 1 : SLC_ROUTE_HOPS);
     b->curve = array(1, slc_curve_scratch_bytes(2 * n));
     b->plaintexts = array(n, b->plaintext_bytes);
+    b->random = array(2 * n, b->random_bytes);
     b->work = array(n, sizeof *b->work);
     b->packets = array(2 * n, sizeof *b->packets);
     b->replies = array(n, sizeof *b->replies);
@@ -86,9 +89,10 @@ enum slc_status slc_builder_new(struct slc_clients *c)
     b->plan_of = array(2 * n, sizeof *b->plan_of);
     b->first_hops = array(n, sizeof *b->first_hops);
     b->status = array(n, sizeof *b->status);
-    bool whole = b->curve != NULL && b->plaintexts != NULL && b->work != NULL && b->packets != NULL &&
-                 b->replies != NULL && b->multiplications != NULL && b->ladders != NULL && b->frames != NULL &&
-                 b->outs != NULL && b->ins != NULL && b->plan_of != NULL && b->first_hops != NULL && b->status != NULL;
+    bool whole = b->curve != NULL && b->plaintexts != NULL && b->random != NULL && b->work != NULL &&
+                 b->packets != NULL && b->replies != NULL && b->multiplications != NULL && b->ladders != NULL &&
+                 b->frames != NULL && b->outs != NULL && b->ins != NULL && b->plan_of != NULL &&
+                 b->first_hops != NULL && b->status != NULL;
     return whole ? slc_sphinx_scratch_new(&b->sphinx, 2 * n) : SLC_NO_MEMORY;
 }
 
@@ -98,6 +102,7 @@ void slc_builder_free(struct builder *b)
     slc_sphinx_scratch_free(b->sphinx);
     free(b->curve);
     free(b->plaintexts);
+    free(b->random);
     free(b->work);
     free(b->packets);
     free(b->replies);
@@ -114,9 +119,9 @@ void slc_builder_free(struct builder *b)
 
 size_t slc_builder_memory(const struct builder *b)
 {
-    size_t each = b->plaintext_bytes + sizeof *b->work + 2 * sizeof *b->packets + sizeof *b->replies +
-                  2 * sizeof *b->multiplications + sizeof *b->ladders + sizeof *b->frames + sizeof *b->outs +
-                  sizeof *b->ins + 2 * sizeof *b->plan_of + sizeof *b->first_hops + sizeof *b->status;
+    size_t each = b->plaintext_bytes + 2 * b->random_bytes + sizeof *b->work + 2 * sizeof *b->packets +
+                  sizeof *b->replies + 2 * sizeof *b->multiplications + sizeof *b->ladders + sizeof *b->frames +
+                  sizeof *b->outs + sizeof *b->ins + 2 * sizeof *b->plan_of + sizeof *b->first_hops + sizeof *b->status;
     return sizeof *b + b->batch * (each + 2 * SPHINX_JOB_BYTES) + slc_curve_scratch_bytes(2 * b->batch);
 }
 
@@ -127,23 +132,35 @@ struct slc_sphinx_scratch *slc_builder_scratch(struct builder *b)
 
 /* ---- routes ---- */
 
+/* Where a packet goes, and by what mean it is delayed on its way. */
+struct journey {
+    const struct slc_node *egress;
+    const uint8_t *destination;
+    slc_time mean;
+    bool straight;            /* no mix hops */
+    struct slc_random *nodes; /* chooses them */
+};
+
 /* Draws nodes, delays and randomness; adds the delays that an ack waits for to `*wait`. */
-static enum slc_status draw_route(struct slc_clients *c, struct slc_route *route, const struct slc_node *egress,
-                                  const uint8_t *destination, slc_time mean, uint8_t random[ROUTE_RANDOM],
-                                  struct slc_address *first_hop, slc_time *wait)
+static enum slc_status draw_route(struct slc_clients *c, struct slc_route *route, const struct journey *journey,
+                                  uint8_t *random, struct slc_address *first_hop, slc_time *wait)
 {
-    const struct slc_node *nodes[SLC_ROUTE_HOPS];
-    enum slc_status status = slc_topology_route(c->topology, c->random, egress, nodes);
-    if (status != SLC_OK) return status;
-    *route = (struct slc_route){.hops = SLC_ROUTE_HOPS, .version = SLC_SPHINX_SEEDS, .random = random};
-    for (unsigned i = 0; i < SLC_ROUTE_HOPS; i++) {
-        route->hop[i] = &nodes[i]->hop;
-        route->delay_ns[i] = slc_random_exponential(c->random, mean);
-        /* The last hop delivers at once. */
-        if (i + 1 < SLC_ROUTE_HOPS) *wait += route->delay_ns[i];
+    const struct slc_node *nodes[SLC_ROUTE_HOPS] = {journey->egress};
+    unsigned hops = journey->straight ? 1 : SLC_ROUTE_HOPS;
+    if (journey->egress == NULL) return SLC_NO_ROUTE;
+    if (!journey->straight) {
+        enum slc_status status = slc_topology_route(c->topology, journey->nodes, journey->egress, nodes);
+        if (status != SLC_OK) return status;
     }
-    memcpy(route->destination, destination, sizeof route->destination);
-    slc_random_bytes(c->random, random, ROUTE_RANDOM);
+    *route = (struct slc_route){.hops = (uint8_t)hops, .version = SLC_SPHINX_SEEDS, .random = random};
+    for (unsigned i = 0; i < hops; i++) {
+        route->hop[i] = &nodes[i]->hop;
+        route->delay_ns[i] = slc_random_exponential(c->random, journey->mean);
+        /* The last hop delivers at once. */
+        if (i + 1 < hops) *wait += route->delay_ns[i];
+    }
+    memcpy(route->destination, journey->destination, sizeof route->destination);
+    slc_random_bytes(c->random, random, slc_route_random_bytes(hops));
     *first_hop = nodes[0]->mix;
     return SLC_OK;
 }
@@ -172,6 +189,18 @@ static uint8_t *ack_of(const struct builder *b, const struct plan *plan, size_t 
     return plaintext + ACK_AT;
 }
 
+/* For a route: [0] the ack's, [1] the data packet's. */
+static uint8_t *random_of(const struct builder *b, size_t i)
+{
+    return b->random + 2 * i * b->random_bytes;
+}
+
+/* Cover always takes the mix hops (section 4.2). */
+static bool is_straight(const struct slc_clients *c, const struct plan *plan)
+{
+    return c->traffic->no_mix_hops && plan->kind != PLAN_COVER;
+}
+
 /* Jobs for the acks; returns how many. */
 static size_t plan_acks(struct slc_clients *c, struct builder *b, size_t n)
 {
@@ -188,10 +217,14 @@ static size_t plan_acks(struct slc_clients *c, struct builder *b, size_t n)
         }
         if (b->status[i] != SLC_OK) continue;
         struct slc_packet_job *job = &b->packets[b->batch + jobs];
+        const struct journey journey = {.egress = k->own,
+                                        .destination = k->keys->identity.public_key,
+                                        .mean = c->traffic->ack_hop_delay,
+                                        .straight = is_straight(c, plan),
+                                        .nodes = c->random};
         struct slc_address first_hop;
         plan->delays = 0;
-        b->status[i] = draw_route(c, &job->route, k->own, k->keys->identity.public_key, c->traffic->ack_hop_delay,
-                                  b->work[i].ack_random, &first_hop, &plan->delays);
+        b->status[i] = draw_route(c, &job->route, &journey, random_of(b, i), &first_hop, &plan->delays);
         if (b->status[i] != SLC_OK) continue;
         struct slc_writer w = slc_writer(plaintext_of(b, i), SLC_SURB_ACK_ADDRESS_BYTES);
         slc_address_write_padded(&w, &first_hop, SLC_SURB_ACK_ADDRESS_BYTES);
@@ -249,9 +282,21 @@ static void remember_cover(struct slc_clients *c, struct client *k, const uint8_
     k->cover_at = (uint16_t)((k->cover_at + 1) & (c->cover_ring - 1));
 }
 
-static void write_contents(struct slc_clients *c, struct builder *b, size_t n)
+/* Encrypts the fragments of one size: they share vectors. */
+static void encrypt_fragments(struct slc_clients *c, struct builder *b, size_t n, enum slc_packet_size size)
 {
     size_t jobs = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct plan *plan = &c->plans[i];
+        if (b->status[i] != SLC_OK || plan->size != size) continue;
+        b->ins[jobs] = plan->kind == PLAN_REPLY ? plan->ticket.bytes : b->work[i].key;
+        b->outs[jobs++] = plaintext_of(b, i) + FRAGMENT_AT;
+    }
+    if (jobs > 0) slc_aes128_ctr(b->outs, slc_fragment_bytes(size), b->ins, NULL, jobs);
+}
+
+static void write_contents(struct slc_clients *c, struct builder *b, size_t n)
+{
     for (size_t i = 0; i < n; i++) {
         const struct plan *plan = &c->plans[i];
         if (b->status[i] != SLC_OK) continue;
@@ -259,20 +304,45 @@ static void write_contents(struct slc_clients *c, struct builder *b, size_t n)
         uint8_t *plaintext = plaintext_of(b, i);
         const struct message *m = message_of(c, plan);
         if (m == NULL) {
-            slc_cover_write(plaintext + FRAGMENT_AT, c->fragment_bytes);
+            slc_cover_write(plaintext + FRAGMENT_AT, slc_fragment_bytes((enum slc_packet_size)plan->size));
             remember_cover(c, k, plaintext + KEY_AT);
         } else {
             slc_cut_write(&m->cut, m->bytes, m->set_ids, k->pending.entries[plan->place].fragment,
                           plaintext + FRAGMENT_AT);
         }
-        b->ins[jobs] = b->work[i].key;
-        if (plan->kind == PLAN_REPLY) {
-            slc_surb_digest(plaintext + KEY_AT, plan->ticket.bytes);
-            b->ins[jobs] = plan->ticket.bytes;
-        }
-        b->outs[jobs++] = plaintext + FRAGMENT_AT;
+        if (plan->kind == PLAN_REPLY) slc_surb_digest(plaintext + KEY_AT, plan->ticket.bytes);
     }
-    slc_aes128_ctr(b->outs, c->fragment_bytes, b->ins, NULL, jobs);
+    encrypt_fragments(c, b, n, c->traffic->size);
+    if (c->traffic->secondary_size != 0) encrypt_fragments(c, b, n, c->traffic->secondary_size);
+}
+
+static size_t payload_bytes(const struct plan *plan)
+{
+    return slc_packet_bytes((enum slc_packet_size)plan->size) - SLC_HEADER_BYTES;
+}
+
+static enum slc_status draw_data_route(struct slc_clients *c, struct builder *b, size_t i, struct slc_route *route)
+{
+    struct plan *plan = &c->plans[i];
+    const struct client *k = &c->clients[plan->client];
+    const struct message *m = message_of(c, plan);
+    struct journey journey = {.egress = plan->egress,
+                              .destination = m == NULL ? k->keys->identity.public_key : m->recipient.identity,
+                              .mean = c->traffic->hop_delay,
+                              .straight = is_straight(c, plan),
+                              .nodes = c->random};
+    struct slc_random fixed;
+    bool is_fixed = c->traffic->fixed_routes && m != NULL;
+    if (is_fixed) {
+        /* The same nodes for all packets of a fragment, while the topology lasts; another choice for every client. */
+        const struct slc_pending_entry *e = &k->pending.entries[plan->place];
+        slc_random_from_number(&fixed, k->pending.salt, (uint64_t)e->set << 8 | e->position);
+        journey.nodes = &fixed;
+    }
+    enum slc_status status =
+        draw_route(c, route, &journey, random_of(b, i) + b->random_bytes, &b->first_hops[i], &plan->delays);
+    if (is_fixed) slc_random_wipe(&fixed);
+    return status;
 }
 
 /* Data packets of all but replies, and all acks, in one batch: hops of both share lanes. */
@@ -282,15 +352,11 @@ static void build_packets(struct slc_clients *c, struct builder *b, size_t n, si
     for (size_t i = 0; i < n; i++) {
         struct plan *plan = &c->plans[i];
         if (b->status[i] != SLC_OK || plan->kind == PLAN_REPLY) continue;
-        const struct message *m = message_of(c, plan);
-        const uint8_t *destination =
-            m == NULL ? c->clients[plan->client].keys->identity.public_key : m->recipient.identity;
         struct slc_packet_job *job = &b->packets[first - 1];
-        b->status[i] = draw_route(c, &job->route, plan->egress, destination, c->traffic->hop_delay,
-                                  b->work[i].data_random, &b->first_hops[i], &plan->delays);
+        b->status[i] = draw_data_route(c, b, i, &job->route);
         if (b->status[i] != SLC_OK) continue;
-        job->plaintext = slc_bytes(plaintext_of(b, i), b->plaintext_bytes);
-        job->payload_bytes = c->packet_bytes - SLC_HEADER_BYTES;
+        job->plaintext = slc_bytes(plaintext_of(b, i), slc_plaintext_bytes((enum slc_packet_size)plan->size));
+        job->payload_bytes = payload_bytes(plan);
         job->out = plan->slot + SLC_SLOT_HEAD;
         b->plan_of[--first] = (uint32_t)i;
     }
@@ -309,11 +375,11 @@ static void build_replies(struct slc_clients *c, struct builder *b, size_t n)
         b->replies[jobs] = (struct slc_surb_use){
             .surb = slc_bytes(plan->ticket.bytes + SLC_SURB_KEY_BYTES, plan->ticket.len - SLC_SURB_KEY_BYTES),
             .explicit_keys = plan->ticket.explicit_keys,
-            .plaintext = slc_bytes(plaintext_of(b, i), b->plaintext_bytes),
-            .payload_bytes = c->packet_bytes - SLC_HEADER_BYTES,
+            .plaintext = slc_bytes(plaintext_of(b, i), slc_plaintext_bytes((enum slc_packet_size)plan->size)),
+            .payload_bytes = payload_bytes(plan),
             .out = plan->slot + SLC_SLOT_HEAD};
         /* The delays inside a SURB are its maker's secret. */
-        plan->delays += 3 * c->traffic->hop_delay;
+        if (!c->traffic->no_mix_hops) plan->delays += 3 * c->traffic->hop_delay;
         b->plan_of[jobs++] = (uint32_t)i;
     }
     if (jobs == 0) return;
@@ -344,7 +410,7 @@ static void seal(struct slc_clients *c, struct builder *b, size_t n)
         slc_mix_packet_write_head(&w, kind, rotation, &b->first_hops[i]);
         b->frames[jobs] = (struct slc_frame_job){.key = slc_gateway_client_key(k->session),
                                                  .frame = body - SLC_FRAME_HEAD_BYTES,
-                                                 .len = head + c->packet_bytes,
+                                                 .len = head + slc_packet_bytes((enum slc_packet_size)plan->size),
                                                  .kind = (uint8_t)kind};
         b->plan_of[jobs++] = (uint32_t)i;
     }
@@ -359,7 +425,7 @@ static void seal(struct slc_clients *c, struct builder *b, size_t n)
 
 /* ---- sending ---- */
 
-static bool send_frame(struct slc_clients *c, struct builder *b, size_t i)
+static enum slc_status send_frame(struct slc_clients *c, struct builder *b, size_t i)
 {
     const struct plan *plan = &c->plans[i];
     struct client *k = &c->clients[plan->client];
@@ -368,13 +434,13 @@ static bool send_frame(struct slc_clients *c, struct builder *b, size_t i)
     slc_random_bytes(c->random, mask, sizeof mask);
     uint8_t *frame = b->work[i].frame;
     size_t head = slc_ws_frame(frame, len, SLC_WS_OP_BINARY, mask);
-    if (c->port.send(c->port.self, plan->client, plan->slot, frame - head, head + len, plan->due) != SLC_OK) {
-        return false;
-    }
-    slc_gateway_client_sent(k->session, c->packet_bytes);
-    COUNT(c, k, packet_bytes_sent, c->packet_bytes);
+    enum slc_status status = c->port.send(c->port.self, plan->client, plan->slot, frame - head, head + len, plan->due);
+    if (status != SLC_OK) return status == SLC_CLOSED ? SLC_CLOSED : SLC_AGAIN;
+    size_t packet_bytes = slc_packet_bytes((enum slc_packet_size)plan->size);
+    slc_gateway_client_sent(k->session, packet_bytes);
+    COUNT(c, k, packet_bytes_sent, packet_bytes);
     COUNT(c, k, wire_bytes_sent, head + len);
-    return true;
+    return SLC_OK;
 }
 
 static void send_frames(struct slc_clients *c, struct builder *b, size_t n)
@@ -383,11 +449,12 @@ static void send_frames(struct slc_clients *c, struct builder *b, size_t n)
         const struct plan *plan = &c->plans[i];
         struct client *k = &c->clients[plan->client];
         /* An earlier frame's event may have ended the session. */
-        bool sent = b->status[i] == SLC_OK && k->ready && send_frame(c, b, i);
-        if (!sent) c->port.slot_drop(c->port.self, plan->slot);
+        enum slc_status status = k->ready ? b->status[i] : SLC_CLOSED;
+        if (status == SLC_OK) status = send_frame(c, b, i);
+        if (status != SLC_OK) c->port.slot_drop(c->port.self, plan->slot);
         if (plan->kind != PLAN_COVER) {
-            slc_send_result(c, plan, sent);
-        } else if (sent) {
+            slc_send_result(c, plan, status);
+        } else if (status == SLC_OK) {
             COUNT(c, k, cover_sent, 1);
         }
     }
@@ -409,8 +476,10 @@ void slc_build(struct slc_clients *c)
     seal(c, b, n);
     send_frames(c, b, n);
     slc_wipe(b->work, n * sizeof *b->work);
+    slc_wipe(b->random, 2 * n * b->random_bytes);
     c->plan_count = 0;
     slc_client_bump(&c->counters.batches, 1);
     slc_client_bump(&c->counters.batch_packets, n);
+    slc_client_bump(&c->counters.look_ahead_ns, c->look_ahead.value);
     slc_surbs_discard(c);
 }

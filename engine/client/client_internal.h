@@ -5,6 +5,9 @@
 #include "crypto/curve/curve.h"
 #include "engine/client/client.h"
 #include "engine/message/reassembly.h"
+#include "engine/traffic/lanes.h"
+#include "engine/traffic/look_ahead.h"
+#include "engine/traffic/pace.h"
 #include "engine/traffic/pending.h"
 #include "engine/traffic/schedule.h"
 
@@ -28,8 +31,9 @@ struct store;
 
 /* A message until its last ack; in a slab. Cut on demand from its bytes, again for each retransmission. */
 struct message {
+    struct slc_lane_item item;                   /* in its client's lanes: fragments not in a slot yet */
     struct message *previous, *next;             /* in `list`                                     */
-    struct message_list *list;                   /* its client's queue, its store's, or NULL     */
+    struct message_list *list;                   /* its store's, of those that wait for SURBs; or NULL */
     struct message *store_previous, *store_next; /* all messages of one store                     */
     struct message *next_bare;                   /* of those that may not be queued yet; free list */
     struct store *store;                         /* replies                                       */
@@ -40,13 +44,16 @@ struct message {
     struct slc_cut cut;
     struct slc_recipient recipient;
     uint64_t token;
+    uint64_t connection; /* lane of the application's; 0: the general one */
     slc_time intended, first_due;
+    slc_time astray; /* since when its gateway is not in the snapshot; 0: it is */
     uint32_t one_set;
     uint64_t kept; /* its SURBs' keys are durable when this record is; 0: nothing to wait for */
     uint32_t client, snapshot, surbs;
     uint32_t next_fragment, sent, acked; /* fragments: first not yet in a slot, sent once, acked */
     uint32_t retransmissions;            /* most repeats of a fragment; UINT32_MAX: no limit     */
     uint8_t kind;                        /* enum slc_message_kind */
+    uint8_t size;                        /* enum slc_packet_size, of all its packets */
     bool live, internal, bare;           /* bare: its SURBs are not made, or their keys not durable */
 };
 
@@ -71,17 +78,22 @@ struct client {
     const struct slc_node *own; /* its gateway in the snapshot; NULL: not there */
     struct slc_schedule main, loop;
     slc_time armed; /* earliest deadline handed out and not come yet; SLC_NEVER: none */
-    slc_time swept; /* reassembly */
-    struct message_list queue;
-    size_t queued; /* fragments that wait for a slot or for SURBs */
+    slc_time swept; /* reassembly, and lanes */
+    struct slc_lanes lanes;
+    struct slc_lane_item retries; /* in the lane of retransmissions: those of the list below that are not settled */
+    size_t queued;                /* fragments that wait for a slot or for SURBs, retransmissions too */
     struct slc_pending pending;
-    uint32_t retry_first, retry_last, retries; /* idle pending entries to send again */
-    uint32_t generation;                       /* of `armed` */
-    uint32_t gateway;                          /* in slc_clients.gateways */
-    uint32_t next_connect;                     /* queue of those that wait for their turn to connect */
+    struct slc_pace pace;
+    uint32_t retry_first, retry_last; /* idle pending entries to send again */
+    uint32_t waiting;                 /* frames due and not written, when we looked last, and those due since */
+    uint32_t generation;              /* of `armed` */
+    uint32_t gateway;                 /* in slc_clients.gateways */
+    uint32_t next_connect;            /* queue of those that wait for their turn to connect */
     uint16_t cover_at;
     bool used; /* somebody is here; `generation`, `active`, `waits_connect` and `next_connect` outlive clients */
     bool started, connecting, open, ready, has_key, failed, leaving, active, waits_connect;
+    uint8_t cover_size;                   /* enum slc_packet_size: of its next cover packet */
+    uint8_t blocked;                      /* looks in a row that found no room on the connection; 0: there is room */
     uint8_t (*cover_keys)[SLC_KEY_BYTES]; /* ring of own cover's ephemeral keys; NULL until the first */
     struct held_text *held;
     struct slc_reassembly *reassembly; /* NULL until needed */
@@ -122,6 +134,7 @@ struct plan {
     uint32_t client;
     uint32_t place; /* pending entry; not for cover */
     uint8_t kind;
+    uint8_t size;                  /* enum slc_packet_size */
     const struct slc_node *egress; /* not for replies */
     struct ticket ticket;          /* replies */
     uint8_t *slot;
@@ -156,12 +169,14 @@ struct slc_clients {
     uint64_t kept, durable;    /* records: last one made, last one known to be on the disk          */
     bool keep_full;            /* the last record was refused                                       */
     size_t foreign;            /* bytes that strangers make all clients hold                        */
-    uint16_t cover_ring;       /* entries of a client's cover_keys; a power of two */
+    struct slc_lane_pool lane_pool;
+    uint16_t cover_ring; /* entries of a client's cover_keys; a power of two */
     struct plan *plans;
     size_t plan_count, batch;
     size_t planned; /* in this turn: one client with much to send must not keep the others from theirs */
     bool refused;   /* a frame was not taken this turn: there is no use in building more */
-    size_t fragment_bytes, packet_bytes;
+    struct slc_look_ahead look_ahead;
+    bool late; /* a slot was filled after its time, since the turn before */
     struct builder *builder;
     struct receiver *receiver;
     struct surb_maker *surb_maker;
@@ -179,6 +194,12 @@ static inline void slc_client_bump(uint64_t *counter, uint64_t n)
 {
     __atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
 }
+/* A message by its item in a lane; not for the lane of retransmissions. */
+static inline struct message *slc_message_of(struct slc_lane_item *item)
+{
+    return (struct message *)(void *)((char *)item - offsetof(struct message, item));
+}
+
 #define COUNT(c, k, name, n)                                                                                           \
     do {                                                                                                               \
         slc_client_bump(&(c)->counters.name, n);                                                                       \
@@ -237,6 +258,8 @@ SLC_MUST_CHECK enum slc_status slc_messages_add(struct slc_clients *c, struct cl
 void slc_messages_expire(struct slc_clients *c, struct message *m, enum slc_status status);
 /* All of a client's, or with NULL everybody's. */
 void slc_messages_expire_all(struct slc_clients *c, struct client *k, enum slc_status status);
+/* Gives up what waits in lanes that had no turn for ten minutes, though there were slots (section 2.3). */
+void slc_messages_expire_stale(struct slc_clients *c, struct client *k, slc_time now);
 void slc_messages_ack(struct slc_clients *c, struct client *k, struct slc_fragment_id id);
 /* Gives back all memory, without events. */
 void slc_messages_free(struct slc_clients *c);
@@ -246,9 +269,18 @@ size_t slc_messages_memory(const struct slc_clients *c);
 
 /* Fills the slots that fall due, or sends what waits; false: stopped for lack of slots. */
 bool slc_send_plan(struct slc_clients *c, struct client *k, slc_time now);
-/* What became of a plan for a fragment. Its slot is gone. */
-void slc_send_result(struct slc_clients *c, const struct plan *plan, bool sent);
-/* Fragments whose acks did not come go to the queue of retries. */
+/*
+ * What became of a plan for a fragment; its slot is gone. SLC_OK: sent; SLC_AGAIN, SLC_CLOSED: its frame was not taken;
+ * others: it could not be built.
+ */
+void slc_send_result(struct slc_clients *c, const struct plan *plan, enum slc_status status);
+/* The message of the first retransmission that waits; there is one. */
+struct message *slc_send_first_retry(struct client *k);
+/* A pending fragment is settled: takes it out of the queue that it may be in. */
+void slc_send_forget(struct slc_clients *c, struct client *k, uint32_t place);
+/* Draws what sizes the client's next cover packet has (section 4.3). */
+void slc_send_draw_cover(struct slc_clients *c, struct client *k);
+/* Fragments whose acks did not come go to the lane of retransmissions. */
 void slc_send_overdue(struct slc_clients *c, struct client *k, slc_time now);
 /* Moves a store's waiting messages and stalled fragments back into their client's queues. */
 void slc_send_resume(struct slc_clients *c, struct client *k, struct store *store);

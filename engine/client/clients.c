@@ -21,7 +21,8 @@ enum {
 static uint16_t cover_ring_entries(const struct slc_traffic *t)
 {
     double rate = slc_traffic_slots_per_second(t);
-    if (t->loop_mean > 0) rate += (double)SLC_SECOND / (double)t->loop_mean;
+    slc_time loop_mean = slc_traffic_loop_mean(t);
+    if (loop_mean > 0) rate += (double)SLC_SECOND / (double)loop_mean;
     double flight = 0.1 + 6.0 * (double)t->hop_delay / (double)SLC_SECOND;
     uint16_t entries = 8;
     while (entries < rate * flight && entries < 256) {
@@ -48,6 +49,8 @@ enum slc_status slc_clients_new(struct slc_clients **clients, const struct slc_c
 {
     *clients = NULL;
     size_t packet_bytes = slc_packet_bytes(config->traffic->size);
+    size_t secondary_bytes = slc_packet_bytes(config->traffic->secondary_size);
+    if (secondary_bytes > packet_bytes) packet_bytes = secondary_bytes;
     enum slc_status sound = slc_traffic_check(config->traffic, NULL);
     if (sound != SLC_OK || config->max_clients == 0 || config->batch == 0) return SLC_BAD_ARGUMENT;
     struct slc_clients *c = calloc(1, sizeof *c);
@@ -56,8 +59,7 @@ enum slc_status slc_clients_new(struct slc_clients **clients, const struct slc_c
     c->port = config->port;
     c->random = config->random;
     c->max_clients = config->max_clients;
-    c->packet_bytes = packet_bytes;
-    c->fragment_bytes = slc_fragment_bytes(config->traffic->size);
+    slc_look_ahead_start(&c->look_ahead, c->traffic->look_ahead_min, c->traffic->look_ahead);
     /* Large packets fill lanes sooner; their plaintexts would fill memory. */
     size_t most = ((size_t)8 << 20) / packet_bytes;
     c->batch = config->batch < most ? config->batch : most;
@@ -99,6 +101,7 @@ void slc_clients_free(struct slc_clients *c)
     for (size_t i = 0; i < c->gateway_count; i++) {
         free(c->gateways[i]);
     }
+    slc_lane_pool_free(&c->lane_pool);
     slc_receiver_free(c->receiver);
     slc_surb_maker_free(c->surb_maker);
     slc_builder_free(c->builder);
@@ -212,6 +215,8 @@ enum slc_status slc_clients_add_at(struct slc_clients *c, const struct slc_clien
     k->has_key = setup->shared_key != NULL;
     k->armed = SLC_NEVER;
     k->retry_first = k->retry_last = SLC_NO_PLACE;
+    slc_pace_start(&k->pace, now);
+    slc_send_draw_cover(c, k);
     slc_schedule_stop(&k->main);
     slc_schedule_stop(&k->loop);
     slc_pending_init(&k->pending, c->traffic->max_pending, slc_random_u64(c->random));
@@ -318,7 +323,8 @@ static void become_ready(struct slc_clients *c, struct client *k, slc_time now)
     if (c->traffic->pacing == SLC_PACING_POISSON) {
         slc_schedule_start(&k->main, now, c->traffic->main_mean, c->random);
     }
-    slc_schedule_start(&k->loop, now, c->traffic->loop_mean, c->random);
+    slc_schedule_start(&k->loop, now, slc_traffic_loop_mean(c->traffic), c->random);
+    slc_lanes_renew(&k->lanes, now);
     slc_keep_registration(c, k);
     slc_client_event(c, k,
                      &(struct slc_client_event){.kind = SLC_CLIENT_READY,
@@ -523,9 +529,7 @@ static slc_time next_deadline(struct slc_clients *c, struct client *k)
     if (!k->used) return SLC_NEVER;
     slc_time session = k->started && !k->waits_connect ? slc_gateway_client_due(k->session) : SLC_NEVER;
     if (!k->ready || k->leaving) return session;
-    slc_time look_ahead = c->traffic->look_ahead;
-    slc_time slot = earlier(k->main.next, k->loop.next);
-    slc_time due = earlier(session, slc_schedule_wake(slot, look_ahead));
+    slc_time due = earlier(session, slc_schedule_wake(k->loop.next, c->look_ahead.value));
     due = earlier(due, slc_send_due(c, k));
     return earlier(due, slc_reply_due(k));
 }
@@ -562,8 +566,9 @@ static bool look_at(struct slc_clients *c, struct client *k, slc_time now, uint6
     if (!k->used || k->leaving) return k->held == NULL;
     slc_send_overdue(c, k, now);
     if (slc_reply_due(k) <= now) slc_reply_check(c, k, now);
-    if (k->reassembly != NULL && now - k->swept >= SWEEP_PERIOD) {
-        (void)slc_reassembly_sweep(k->reassembly, now);
+    if (now - k->swept >= SWEEP_PERIOD) {
+        if (k->reassembly != NULL) (void)slc_reassembly_sweep(k->reassembly, now);
+        if (k->ready) slc_messages_expire_stale(c, k, now);
         k->swept = now;
     }
     return slc_send_plan(c, k, now) && k->held == NULL;
@@ -573,8 +578,9 @@ bool slc_clients_run(struct slc_clients *c, slc_time now, uint64_t unix_now)
 {
     c->now = now;
     c->unix_offset = (int64_t)unix_now - (int64_t)(now / SLC_SECOND);
+    slc_look_ahead_turn(&c->look_ahead, c->planned, c->late, now);
     c->planned = 0;
-    c->refused = false;
+    c->late = c->refused = false;
     slc_rotation_run(c, now);
     let_connect(c, now, unix_now);
     slc_surbs_make(c);
@@ -646,6 +652,7 @@ size_t slc_clients_memory(const struct slc_clients *c)
     for (size_t i = 0; i < c->count; i++) {
         if (c->clients[i].used) bytes += client_memory(c, &c->clients[i]);
     }
+    bytes += slc_lane_pool_memory(&c->lane_pool);
     return bytes + slc_messages_memory(c) + slc_builder_memory(c->builder) + slc_surb_maker_memory(c->surb_maker) +
            slc_receiver_memory(c->receiver) + slc_key_tables_memory(c->tables);
 }

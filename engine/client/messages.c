@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 /*
- * Outgoing messages from the application's hand to the last ack (docs/protocol/4-client.md, sections 6 and 7.4): queued
- * first in, first out, and kept whole, since fragments are cut anew for each packet.
+ * Outgoing messages from the application's hand to the last ack (docs/protocol/4-client.md, sections 2, 6 and
+ * 7.4): queued in lanes, and kept whole, since fragments are cut anew for each packet.
  */
 
 enum {
@@ -17,6 +17,8 @@ struct message_slab {
     struct message_slab *next;
     struct message messages[SLAB];
 };
+
+#define STALE_AFTER (600 * SLC_SECOND)
 
 /* ---- lists and slabs ---- */
 
@@ -59,6 +61,9 @@ static struct message *message_new(struct slc_clients *c)
 static void message_free(struct slc_clients *c, struct message *m)
 {
     slc_list_remove(m);
+    if (m->item.lane != NULL) {
+        slc_lanes_drop(&c->clients[m->client].lanes, &c->lane_pool, &m->item, m->item.packets);
+    }
     if (m->store != NULL) slc_store_leave(m);
     if (m->kind == SLC_MESSAGE_SURBS) slc_reply_served(c, &c->clients[m->client], m);
     if (m->set_ids != &m->one_set) free(m->set_ids);
@@ -81,6 +86,7 @@ void slc_messages_free(struct slc_clients *c)
             struct message *m = &slab->messages[i];
             m->store = NULL;
             m->list = NULL;
+            m->item.lane = NULL;
             if (m->live) message_free(c, m);
         }
         free(slab);
@@ -120,33 +126,61 @@ static void limit_repeats(const struct slc_clients *c, struct message *m)
     m->retransmissions = own < all ? own : all;
 }
 
+/* It was parked in its lane until now; with pacing, the next slot finds it. */
 void slc_messages_queue(struct slc_clients *c, struct message *m)
 {
     struct client *k = &c->clients[m->client];
-    slc_list_append(&k->queue, m);
-    /* With pacing, the next slot finds it. */
+    if (m->item.parked) slc_lanes_unpark(&k->lanes, &m->item, c->now);
     if (c->traffic->pacing == SLC_PACING_NONE) slc_client_activate(c, k);
+}
+
+/* The secondary size where it saves packets (section 4.4). */
+static enum slc_status cut(const struct slc_clients *c, struct message *m, size_t len)
+{
+    enum slc_packet_size primary = c->traffic->size, secondary = c->traffic->secondary_size;
+    m->size = (uint8_t)primary;
+    enum slc_status status = slc_cut_plan(&m->cut, len, slc_fragment_bytes(primary));
+    if (status != SLC_OK || secondary == 0) return status;
+    struct slc_cut other;
+    if (slc_cut_plan(&other, len, slc_fragment_bytes(secondary)) != SLC_OK) return SLC_OK;
+    if (other.fragments >= m->cut.fragments) return SLC_OK;
+    m->cut = other;
+    m->size = (uint8_t)secondary;
+    return SLC_OK;
+}
+
+static struct slc_lane_name lane_of(const struct message *m)
+{
+    if (m->kind == SLC_MESSAGE_SURB_REQUEST) return (struct slc_lane_name){.kind = SLC_LANE_SURB_REQUEST};
+    if (m->kind == SLC_MESSAGE_SURBS) return (struct slc_lane_name){.kind = SLC_LANE_SURBS};
+    return slc_lane_of_connection(m->connection);
 }
 
 /* Cuts and queues; the message is its caller's again on an error. */
 static enum slc_status enqueue(struct slc_clients *c, struct client *k, struct message *m, size_t len)
 {
-    enum slc_status status = slc_cut_plan(&m->cut, len, c->fragment_bytes);
+    enum slc_status status = cut(c, m, len);
     if (status != SLC_OK) return status;
     if (k->queued + k->pending.used + m->cut.fragments > c->traffic->max_pending) return SLC_FULL;
     m->set_ids = &m->one_set;
     if (m->cut.sets > 1) m->set_ids = malloc(m->cut.sets * sizeof *m->set_ids);
     if (m->set_ids == NULL) return SLC_NO_MEMORY;
+    status = slc_lanes_store(&k->lanes, &c->lane_pool, lane_of(m), &m->item, (uint32_t)m->cut.fragments, c->now);
+    if (status != SLC_OK) {
+        if (m->set_ids != &m->one_set) free(m->set_ids);
+        return status;
+    }
     slc_set_ids(m->set_ids, m->cut.sets, c->random);
     m->client = slc_client_index(c, k);
     limit_repeats(c, m);
     k->queued += m->cut.fragments;
     m->bare = m->surbs > 0;
-    if (!m->bare) {
-        slc_messages_queue(c, m);
-    } else {
+    if (m->bare) {
+        slc_lanes_park(&k->lanes, &m->item);
         slc_bare_append(&c->bare, m);
         slc_client_activate(c, k);
+    } else {
+        slc_messages_queue(c, m);
     }
     return SLC_OK;
 }
@@ -182,6 +216,7 @@ enum slc_status slc_clients_send(struct slc_clients *c, const struct slc_outgoin
     m->token = out->token;
     m->intended = out->intended;
     m->retransmissions = out->retransmissions;
+    m->connection = out->lane;
     m->memory = out->memory;
     m->bytes = out->memory + out->offset - head;
     enum slc_status status = address_message(c, k, m, out);
@@ -236,22 +271,21 @@ static struct slc_client_event event_of(const struct message *m, enum slc_client
     return (struct slc_client_event){.kind = kind, .token = m->token, .at = at, .settled = m->cut.len - head};
 }
 
-/* Takes the fragment from acks and alarms; a queue that still holds its place will free it. */
-static void forget_fragment(struct client *k, const struct message *m, size_t fragment)
+static void forget_fragment(struct slc_clients *c, struct client *k, const struct message *m, size_t fragment)
 {
     size_t set;
     uint8_t position;
     slc_cut_place(&m->cut, fragment, &set, &position);
     uint32_t place = slc_pending_find(&k->pending, m->set_ids[set], position);
     if (place == SLC_NO_PLACE || k->pending.entries[place].message != m) return;
-    slc_pending_remove(&k->pending, place, k->pending.entries[place].queued);
+    slc_send_forget(c, k, place);
 }
 
 void slc_messages_expire(struct slc_clients *c, struct message *m, enum slc_status status)
 {
     struct client *k = &c->clients[m->client];
     for (size_t i = 0; i < m->next_fragment; i++) {
-        forget_fragment(k, m, i);
+        forget_fragment(c, k, m, i);
     }
     k->queued -= m->cut.fragments - m->next_fragment;
     if (!m->internal) {
@@ -285,7 +319,7 @@ void slc_messages_ack(struct slc_clients *c, struct client *k, struct slc_fragme
     }
     COUNT(c, k, acks_received, 1);
     struct message *m = k->pending.entries[place].message;
-    slc_pending_remove(&k->pending, place, k->pending.entries[place].queued);
+    slc_send_forget(c, k, place);
     if (k->pending.used + 1 == k->pending.max) slc_client_activate(c, k);
     if (++m->acked < m->cut.fragments) return;
     if (!m->internal) {
@@ -294,4 +328,61 @@ void slc_messages_ack(struct slc_clients *c, struct client *k, struct slc_fragme
         slc_client_event(c, k, &event);
     }
     message_free(c, m);
+}
+
+/* ---- lanes (section 2) ---- */
+
+size_t slc_clients_lane_queue(const struct slc_clients *c, uint32_t index, uint64_t connection)
+{
+    if (index >= c->count) return 0;
+    const struct slc_lane *lane = slc_lanes_find(&c->clients[index].lanes, slc_lane_of_connection(connection));
+    return lane == NULL ? 0 : (size_t)lane->packets + lane->parked;
+}
+
+/* Those of the lane that lack SURBs, or whose SURBs' keys are not durable. */
+static void expire_bare(struct slc_clients *c, struct bare_list *list, const struct slc_lane *lane)
+{
+    struct bare_list all = *list;
+    *list = (struct bare_list){0};
+    while (all.first != NULL) {
+        struct message *m = slc_bare_take(&all);
+        if (m->item.lane == lane) {
+            slc_messages_expire(c, m, SLC_CLOSED);
+        } else {
+            slc_bare_append(list, m);
+        }
+    }
+}
+
+/* A message that lacks fragments is of no use, so it goes whole. */
+static void expire_lane(struct slc_clients *c, struct client *k, struct slc_lane_name name, enum slc_status status)
+{
+    struct slc_lane *lane;
+    while ((lane = slc_lanes_find(&k->lanes, name)) != NULL && lane->packets > 0) {
+        bool again = name.kind == SLC_LANE_RETRANSMISSION;
+        slc_messages_expire(c, again ? slc_send_first_retry(k) : slc_message_of(lane->first), status);
+    }
+    COUNT(c, k, lanes_closed, 1);
+}
+
+void slc_clients_close_lane(struct slc_clients *c, uint32_t index, uint64_t connection, slc_time now)
+{
+    if (index >= c->count) return;
+    struct client *k = &c->clients[index];
+    struct slc_lane_name name = slc_lane_of_connection(connection);
+    const struct slc_lane *lane = slc_lanes_find(&k->lanes, name);
+    c->now = now;
+    if (lane != NULL && lane->packets > 0) expire_lane(c, k, name, SLC_CLOSED);
+    lane = slc_lanes_find(&k->lanes, name);
+    if (lane != NULL) expire_bare(c, &c->bare, lane);
+    lane = slc_lanes_find(&k->lanes, name);
+    if (lane != NULL) expire_bare(c, &c->unkept, lane);
+}
+
+void slc_messages_expire_stale(struct slc_clients *c, struct client *k, slc_time now)
+{
+    const struct slc_lane *lane;
+    while ((lane = slc_lanes_stale(&k->lanes, now, STALE_AFTER)) != NULL) {
+        expire_lane(c, k, lane->name, SLC_TIMEOUT);
+    }
 }

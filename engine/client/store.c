@@ -107,7 +107,7 @@ void slc_store_give_up_stalled(struct slc_clients *c, struct store *s, enum slc_
         struct slc_pending_entry *e = &k->pending.entries[place];
         if (e->state != SLC_PENDING_DROPPED) slc_messages_expire(c, e->message, status);
         s->stalled_first = e->next;
-        k->queued--;
+        /* Its message is gone by now, and with it it was counted out. */
         slc_pending_remove(&k->pending, place, false);
     }
     s->stalled = 0;

@@ -30,7 +30,9 @@ static uint32_t take_link(struct network *n)
     if (link == NOBODY) return NOBODY;
     n->free_link = n->links[link].next_free;
     uint32_t generation = (n->links[link].generation + 1) & 0xffffff;
-    n->links[link] = (struct link){.generation = generation == 0 ? 1 : generation};
+    if (generation == 0) generation = 1;
+    n->links[link] = (struct link){.generation = generation};
+    atomic_store_explicit(&n->waiting[link], (uint64_t)generation << 32, memory_order_relaxed);
     return link;
 }
 
@@ -130,6 +132,15 @@ static void give_frame(struct network *n, uint32_t f)
 {
     n->frames[f].next = n->free_frame;
     n->free_frame = f;
+}
+
+/* A frame of the link went to the loop, or came back from it. */
+static void count_waiting(struct network *n, const struct frame *frame, bool more)
+{
+    _Atomic uint64_t *waiting = &n->waiting[frame->link];
+    uint64_t value = atomic_load_explicit(waiting, memory_order_relaxed);
+    if (value >> 32 != frame->generation) return;
+    atomic_store_explicit(waiting, more ? value + 1 : value - 1, memory_order_relaxed);
 }
 
 static void put_on_wire(struct network *n, uint32_t f, slc_time now)
@@ -348,6 +359,7 @@ static void sent(struct network *n, uint64_t cookie)
         slc_pool_give(pool, pool->memory + (cookie & ~(REPLY_COOKIE | NODE_COOKIE)) * pool->slot_bytes);
         return;
     }
+    count_waiting(n, &n->frames[cookie], false);
     send_home(n, &n->frames[cookie]);
     give_frame(n, (uint32_t)cookie);
 }
@@ -439,10 +451,11 @@ enum slc_status network_init(struct network *n, struct slc_error *error)
     n->link_count = config->max_connections + 64;
     n->frame_count = (uint32_t)(per_worker * n->runtime->workers + 1);
     n->links = calloc(n->link_count, sizeof *n->links);
+    n->waiting = calloc(n->link_count, sizeof *n->waiting);
     n->frames = calloc(n->frame_count, sizeof *n->frames);
     size_t state_bytes = sizeof(struct slc_ws);
     if (sizeof(struct slc_node_link) > state_bytes) state_bytes = sizeof(struct slc_node_link);
-    if (n->links == NULL || n->frames == NULL ||
+    if (n->links == NULL || n->waiting == NULL || n->frames == NULL ||
         slots_init(&n->slots, config->small_slots, config->large_slots) != SLC_OK ||
         slc_pool_init(&n->carry, SLC_SLOT_LARGE + SLC_WS_HEAD_MAX, config->max_connections) != SLC_OK ||
         slc_pool_init(&n->node_carry, SLC_NODE_LINK_CARRY_BYTES, config->max_connections) != SLC_OK ||
@@ -471,6 +484,7 @@ void network_free(struct network *n)
     }
     slc_loop_free(n->loop);
     free(n->links);
+    free(n->waiting);
     free(n->frames);
     slots_free(&n->slots);
     slc_pool_free(&n->carry);

@@ -174,6 +174,11 @@ void slc_worker_slot_drop(struct slc_worker *w, uint8_t *slot);
  */
 SLC_MUST_CHECK enum slc_status slc_worker_send(struct slc_worker *w, slc_link link, uint8_t *slot, const uint8_t *data,
                                                size_t len, slc_time due);
+/*
+ * Frames of a link that were due and are not written yet, as its network thread saw them last: what a peer that does
+ * not read makes grow. 0 for a stale link and for NODE links.
+ */
+size_t slc_worker_waiting(const struct slc_worker *w, slc_link link);
 /* Connects to `address`; OPEN or CLOSED follows with `token`. host: Host header and TLS name; "" : the address. */
 SLC_MUST_CHECK enum slc_status slc_worker_connect(struct slc_worker *w, const struct slc_address *address,
                                                   const char *host, enum slc_protocol protocol, struct slc_tls *tls,

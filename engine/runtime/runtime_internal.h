@@ -176,6 +176,7 @@ struct network {
     struct slc_pool node_out;            /* node frames on their way */
     uint8_t noise_secret[SLC_KEY_BYTES]; /* of our connecting side; any key is accepted */
     struct link *links;
+    _Atomic uint64_t *waiting; /* per link: its generation, and in the lower half its frames due and not written */
     size_t link_count;
     uint32_t free_link;
     struct frame *frames;

@@ -53,6 +53,17 @@ enum slc_status slc_worker_send(struct slc_worker *w, slc_link link, uint8_t *sl
     return push_tx(w, network_of(link), &tx) ? SLC_OK : SLC_AGAIN;
 }
 
+size_t slc_worker_waiting(const struct slc_worker *w, slc_link link)
+{
+    unsigned network = network_of(link);
+    uint32_t index = (uint32_t)link;
+    if (link == 0 || network >= w->runtime->networks) return 0;
+    const struct network *n = w->runtime->network[network];
+    if (index >= n->link_count) return 0;
+    uint64_t waiting = atomic_load_explicit(&n->waiting[index], memory_order_relaxed);
+    return waiting >> 32 == (link >> 32 & 0xffffff) ? (uint32_t)waiting : 0;
+}
+
 /*
  * Control of a link may not get lost, and the network thread may be waiting for us, so we cannot wait for it: what
  * finds the ring full is kept, in order, and goes before anything else next turn.

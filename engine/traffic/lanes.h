@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SLUICE_LANES_H
-#define SLUICE_LANES_H
+#ifndef SLUICE_TRAFFIC_LANES_H
+#define SLUICE_TRAFFIC_LANES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,6 +28,11 @@ struct slc_lane_name {
     uint64_t connection; /* 0 but for SLC_LANE_CONNECTION */
     enum slc_lane_kind kind;
 };
+
+static inline struct slc_lane_name slc_lane_of_connection(uint64_t connection)
+{
+    return (struct slc_lane_name){connection, connection == 0 ? SLC_LANE_GENERAL : SLC_LANE_CONNECTION};
+}
 
 /* Part of something of the owner's; zeroed: in no lane. */
 struct slc_lane_item {

@@ -10,9 +10,9 @@ enum {
     FORGETTING = 32 /* windows in which what lateness taught fades by a factor of e */
 };
 
-void slc_look_ahead_start(struct slc_look_ahead *look, slc_time min, slc_time max, slc_time now)
+void slc_look_ahead_start(struct slc_look_ahead *look, slc_time min, slc_time max)
 {
-    *look = (struct slc_look_ahead){.value = max, .min = min, .max = max, .least = min, .window = now};
+    *look = (struct slc_look_ahead){.value = max, .min = min, .max = max, .least = min};
 }
 
 static slc_time wanted(const struct slc_look_ahead *look)
@@ -44,6 +44,7 @@ void slc_look_ahead_turn(struct slc_look_ahead *look, uint64_t packets, bool lat
         look->late = true;
         if (look->value < look->least) look->value = look->least;
     }
+    if (look->window == 0) look->window = now;
     if (now - look->window < WINDOW) return;
     close_window(look, now);
     look->late = false;

@@ -18,14 +18,14 @@ struct slc_look_ahead {
     slc_time value; /* in force */
     slc_time min, max;
     slc_time least;    /* what lateness taught; never above max */
-    slc_time window;   /* when the running one began */
+    slc_time window;   /* when the running one began; 0: at the first turn */
     uint64_t packets;  /* in it */
     double per_second; /* smoothed */
     bool late;         /* in it */
 };
 
 /* Starts with `max`. */
-void slc_look_ahead_start(struct slc_look_ahead *look, slc_time min, slc_time max, slc_time now);
+void slc_look_ahead_start(struct slc_look_ahead *look, slc_time min, slc_time max);
 /* A turn of the owner's begins: `packets` were built, and slots filled late or not, since the last call. */
 void slc_look_ahead_turn(struct slc_look_ahead *look, uint64_t packets, bool late, slc_time now);
 

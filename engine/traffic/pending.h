@@ -25,6 +25,7 @@ struct slc_pending_entry {
     uint32_t fragment; /* of the message */
     uint32_t set;      /* the fragment's name */
     uint32_t next;     /* the owner's, for queues; in the free list when free */
+    uint32_t wait;     /* the owner's: how long it waited last */
     uint16_t attempts; /* times sent */
     uint8_t position;
     uint8_t state;  /* enum slc_pending_state */

@@ -114,7 +114,7 @@ static void idle_slots_are_poisson(void **state)
 static void messages_do_not_move_slots(void **state)
 {
     (void)state;
-    struct mininet *net = stream(12, 60, 30 * SLC_MILLISECOND, 20 * SLC_MILLISECOND, SLC_MILLISECOND);
+    struct mininet *net = stream(21, 60, 30 * SLC_MILLISECOND, 20 * SLC_MILLISECOND, SLC_MILLISECOND);
     expect_exponential(net);
     assert_true(slc_clients_counters(net->clients)->real_sent > 1900);
     mininet_free(net);
