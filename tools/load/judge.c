@@ -30,6 +30,13 @@ static bool is_sound(struct slc_report *r)
     if (m->unrecognised > 0) {
         slc_report_reason(r, "%llu arrivals are no messages of this run", number(m->unrecognised));
     }
+    if (m->answered_wrong + r->warm.answered_wrong > 0) {
+        slc_report_reason(r, "%llu answers were wrong", number(m->answered_wrong + r->warm.answered_wrong));
+    }
+    if (m->answered_again + r->warm.answered_again > 0) {
+        slc_report_reason(r, "%llu answers came more than once", number(m->answered_again + r->warm.answered_again));
+    }
+    if (!slc_echo_balanced(&r->service_books)) slc_report_reason(r, "the services' books do not balance");
     return r->reason_count == before;
 }
 
@@ -39,6 +46,11 @@ static bool kept_schedule(struct slc_report *r, const char *does_not_fit)
     char text[32];
     uint64_t late = slc_histogram_at(&r->lateness, 0.99);
     if (does_not_fit != NULL) slc_report_reason(r, "%s", does_not_fit);
+    uint64_t slots_late = slc_histogram_at(&r->slot_lateness, 0.99);
+    if (slots_late > LATENESS_P99_MAX) {
+        slc_report_reason(r, "generator saturated: p99 of its packets' lateness is %s, more than 5 ms",
+                          slc_duration_text(slots_late, text));
+    }
     if (r->messages.missed > 0) {
         slc_report_reason(r, "generator saturated: %llu messages could not be handed over within 100 ms",
                           number(r->messages.missed));
@@ -65,6 +77,7 @@ static bool all_arrived(struct slc_report *r)
     const struct slc_report_messages *m = &r->messages;
     size_t before = r->reason_count;
     if (m->lost > 0) slc_report_reason(r, "%llu messages were lost", number(m->lost));
+    if (m->unanswered > 0) slc_report_reason(r, "%llu requests were not answered", number(m->unanswered));
     if (m->in_flight > 0) slc_report_reason(r, "%llu messages were still in flight at the end", number(m->in_flight));
     if (m->waiting > 0)
         slc_report_reason(r, "%llu messages were still waiting for a slot at the end", number(m->waiting));

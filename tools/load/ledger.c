@@ -13,6 +13,8 @@ enum mark {
     MARK_EXPIRED = 32,
     MARK_DELIVERED = 64,
     MARK_CORRUPTED = 128,
+    MARK_ANSWERED = 256,
+    MARK_ANSWERED_WRONG = 512,
 };
 
 enum slc_status slc_ledger_init(struct slc_ledger *l, uint64_t capacity)
@@ -50,17 +52,17 @@ static void record_since(struct slc_histogram *h, const struct slc_record *r, sl
 }
 
 /* Nothing more is awaited for it. */
-static bool settled(uint8_t marks)
+static bool settled(const struct slc_ledger *l, uint16_t marks)
 {
-    bool arrived = marks & (MARK_DELIVERED | MARK_CORRUPTED);
+    bool arrived = marks & (l->asks ? MARK_ANSWERED | MARK_ANSWERED_WRONG : MARK_DELIVERED | MARK_CORRUPTED);
     return marks & (MARK_MISSED | MARK_EXPIRED) || (arrived && marks & MARK_ACKED);
 }
 
-static void mark(struct slc_ledger *l, struct slc_record *r, uint8_t marks)
+static void mark(struct slc_ledger *l, struct slc_record *r, uint16_t marks)
 {
-    uint8_t before = r->marks;
+    uint16_t before = r->marks;
     r->marks |= marks;
-    if (!settled(before) && settled(r->marks)) l->open--;
+    if (!settled(l, before) && settled(l, r->marks)) l->open--;
 }
 
 enum slc_status slc_ledger_offer(struct slc_ledger *l, slc_time intended, uint32_t sender, uint32_t recipient,
@@ -182,19 +184,51 @@ void slc_ledger_arrived(struct slc_ledger *l, uint64_t id, slc_time intended, ui
     r->delivered_at = at;
     counts->delivered++;
     record_since(&l->intended_to_delivered, r, r->intended, at);
-    slc_histogram_record(&l->recent, at > r->intended ? at - r->intended : 0);
+    if (!l->asks) slc_histogram_record(&l->recent, at > r->intended ? at - r->intended : 0);
     if (r->sent_at != 0) record_since(&l->sent_to_delivered, r, r->sent_at, at);
 }
 
-uint64_t slc_ledger_in_flight(const struct slc_ledger *l)
+void slc_ledger_answered(struct slc_ledger *l, uint64_t id, slc_time intended, uint32_t sender, bool intact,
+                         slc_time at)
 {
-    const struct slc_ledger_counts *c = &l->run;
-    return c->offered - c->missed - c->refused - c->delivered - c->corrupted;
+    struct slc_record *r = record_of_arrival(l, id, intended);
+    if (r == NULL) return;
+    struct slc_ledger_counts *counts = counts_of(l, r);
+    if (r->marks & (MARK_ANSWERED | MARK_ANSWERED_WRONG)) {
+        counts->answered_again++;
+        return;
+    }
+    mark_sent(l, r);
+    if (!(r->marks & (MARK_DELIVERED | MARK_CORRUPTED))) {
+        mark(l, r, MARK_DELIVERED);
+        counts->delivered++;
+    }
+    if (!intact || sender != r->sender) {
+        mark(l, r, MARK_ANSWERED_WRONG);
+        counts->answered_wrong++;
+        return;
+    }
+    mark(l, r, MARK_ANSWERED);
+    counts->answered++;
+    record_since(&l->intended_to_answered, r, r->intended, at);
+    slc_histogram_record(&l->recent, at > r->intended ? at - r->intended : 0);
+    if (r->sent_at != 0) record_since(&l->sent_to_answered, r, r->sent_at, at);
 }
 
 /* ---- closing ---- */
 
-static void give_fate(struct slc_report_messages *m, uint8_t marks)
+static void give_answer(struct slc_report_messages *m, uint16_t marks)
+{
+    if (marks & MARK_ANSWERED) {
+        m->answered++;
+    } else if (marks & MARK_ANSWERED_WRONG) {
+        m->answered_wrong++;
+    } else {
+        m->unanswered++;
+    }
+}
+
+static void give_fate(struct slc_report_messages *m, uint16_t marks, bool asks)
 {
     m->offered++;
     m->acked += (marks & MARK_ACKED) != 0;
@@ -209,6 +243,7 @@ static void give_fate(struct slc_report_messages *m, uint8_t marks)
         return;
     }
     m->sent++;
+    if (asks) give_answer(m, marks);
     if (marks & MARK_DELIVERED) {
         m->delivered++;
     } else if (marks & MARK_CORRUPTED) {
@@ -220,8 +255,10 @@ static void give_fate(struct slc_report_messages *m, uint8_t marks)
     }
 }
 
-static bool agrees(const struct slc_report_messages *m, const struct slc_ledger_counts *c)
+static bool agrees(const struct slc_report_messages *m, const struct slc_ledger_counts *c, bool asks)
 {
+    if (m->answered != c->answered || m->answered_wrong != c->answered_wrong) return false;
+    if (asks && m->sent != m->answered + m->answered_wrong + m->unanswered) return false;
     return m->offered == c->offered && m->missed == c->missed && m->refused == c->refused && m->sent == c->sent &&
            m->acked == c->acked && m->delivered == c->delivered && m->corrupted == c->corrupted &&
            m->offered == m->sent + m->missed + m->refused + m->waiting &&
@@ -233,12 +270,14 @@ void slc_ledger_close(const struct slc_ledger *l, struct slc_report_messages *ru
     memset(run, 0, sizeof *run);
     memset(warm, 0, sizeof *warm);
     for (uint64_t i = 0; i < l->count; i++) {
-        uint8_t marks = l->records[i].marks;
-        give_fate(marks & MARK_WARM ? warm : run, marks);
+        uint16_t marks = l->records[i].marks;
+        give_fate(marks & MARK_WARM ? warm : run, marks, l->asks);
     }
     run->duplicated = l->run.duplicated;
     warm->duplicated = l->warm.duplicated;
+    run->answered_again = l->run.answered_again;
+    warm->answered_again = l->warm.answered_again;
     run->unrecognised = l->unrecognised;
-    run->balanced = agrees(run, &l->run) && l->contradicted == 0;
-    warm->balanced = agrees(warm, &l->warm) && l->contradicted == 0;
+    run->balanced = agrees(run, &l->run, l->asks) && l->contradicted == 0;
+    warm->balanced = agrees(warm, &l->warm, l->asks) && l->contradicted == 0;
 }

@@ -17,22 +17,25 @@
 struct slc_record {
     slc_time intended, sent_at, delivered_at; /* 0: not yet */
     uint32_t sender, recipient;
-    uint8_t marks;
+    uint16_t marks;
 };
 
 struct slc_ledger_counts {
     uint64_t offered, missed, refused, sent, acked, delivered, corrupted, duplicated, given_up;
+    uint64_t answered, answered_wrong, answered_again;
 };
 
 struct slc_ledger {
     struct slc_record *records;
     uint64_t count, capacity;
+    bool asks; /* messages are requests: each waits for its answer */
     struct slc_ledger_counts run, warm;
-    uint64_t open;         /* messages, warm ones too, that are neither unsent, nor given up, nor arrived and acked */
+    uint64_t open; /* messages, warm ones too, neither unsent, nor given up, nor acked and arrived or, asks, answered */
     uint64_t unrecognised; /* arrivals that name no message of the ledger                   */
     uint64_t contradicted; /* events that cannot be: about an unknown id, or for a second time */
     struct slc_histogram intended_to_delivered, intended_to_acked, sent_to_delivered, sent_to_acked, lateness;
-    struct slc_histogram recent; /* intended to delivered since the caller last cleared it */
+    struct slc_histogram intended_to_answered, sent_to_answered;
+    struct slc_histogram recent; /* intended to delivered, or asks: to answered, since the caller last cleared it */
     slc_time recent_lateness;    /* the worst since then                                   */
 };
 
@@ -56,8 +59,12 @@ void slc_ledger_expired(struct slc_ledger *ledger, uint64_t id);
 void slc_ledger_arrived(struct slc_ledger *ledger, uint64_t id, slc_time intended, uint32_t recipient, bool intact,
                         slc_time at);
 
-/* Of the run: offered and neither unsent nor arrived. */
-uint64_t slc_ledger_in_flight(const struct slc_ledger *ledger);
+/*
+ * asks: an answer at client `sender` to what it says is `id`, intended then. It proves that the request arrived, where
+ * nobody told.
+ */
+void slc_ledger_answered(struct slc_ledger *ledger, uint64_t id, slc_time intended, uint32_t sender, bool intact,
+                         slc_time at);
 
 /* Gives every message its fate. */
 void slc_ledger_close(const struct slc_ledger *ledger, struct slc_report_messages *run,

@@ -19,7 +19,14 @@ struct slc_load_options {
     const char *network, *api;
     uint64_t mixnodes, gateways, local_threads; /* of the local mixnet   */
     double loss, duplicate;
-    bool tcp_hops, no_delays;
+    bool tcp_hops, no_delays, frames_v8;
+    slc_time cut_every, epoch; /* 0: never */
+    uint64_t rotation_epochs;
+
+    bool ping, surbs_given, services_given; /* ping: messages are requests, answered by services */
+    struct slc_text_list to;
+    const char *address_file;
+    uint64_t services; /* in this process, unless others are named */
 
     uint64_t clients;
     slc_time duration, warm_up, drain, connect;
@@ -47,6 +54,13 @@ struct slc_load_options {
 int slc_load_options_parse(int argc, char **argv, struct slc_load_options *options);
 /* The engine's traffic as the options ask for it. */
 void slc_load_traffic(const struct slc_load_options *options, struct slc_traffic *traffic);
+/* The delays that hold for services too. */
+void slc_load_delays(const struct slc_load_options *options, struct slc_traffic *traffic);
+/*
+ * SURBs that a message carries. In a ping, unless named: what its answer takes, and in a client's first request besides
+ * what a service keeps for asking for more (docs/protocol/4-client.md, section 7.4).
+ */
+uint32_t slc_load_surbs(const struct slc_load_options *options, const struct slc_traffic *traffic, bool first);
 /* Packets that one message takes: fragments of it with its head. */
 size_t slc_load_packets_per_message(const struct slc_load_options *options, const struct slc_traffic *traffic);
 /*

@@ -25,11 +25,18 @@ void slc_load_snapshot_take(const struct slc_load *l, struct slc_load_snapshot *
     (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &busy);
     s->driver_busy = (slc_time)busy.tv_sec * SLC_SECOND + (slc_time)busy.tv_nsec;
     slc_engine_counters(l->engine, &s->counters);
+    memset(&s->slot_lateness, 0, sizeof s->slot_lateness);
+    slc_engine_lateness(l->engine, &s->slot_lateness);
+    s->resident = slc_load_resident();
     s->engine_threads = slc_engine_threads(l->engine, s->threads, SLC_LOAD_THREADS);
     s->all_threads = s->engine_threads;
+    if (l->ping != NULL) {
+        slc_ping_numbers(l->ping, &s->service_counters, &s->books);
+        s->all_threads += slc_ping_threads(l->ping, s->threads + s->all_threads, SLC_LOAD_THREADS - s->all_threads);
+    }
     if (l->target->net == NULL) return;
     s->all_threads +=
-        slc_localnet_threads(l->target->net, s->threads + s->engine_threads, SLC_LOAD_THREADS - s->engine_threads);
+        slc_localnet_threads(l->target->net, s->threads + s->all_threads, SLC_LOAD_THREADS - s->all_threads);
 }
 
 /* ---- rows ---- */
@@ -42,12 +49,14 @@ static void sums_now(const struct slc_load *l, struct slc_report_row *row)
     *row = (struct slc_report_row){.offered = run->offered + warm->offered,
                                    .delivered = run->delivered + warm->delivered,
                                    .acked = run->acked + warm->acked,
+                                   .answered = run->answered + warm->answered,
                                    .real = c.real_sent + c.surb_packets_sent,
                                    .cover = c.cover_sent,
                                    .retransmitted = c.retransmitted,
                                    .acks = c.acks_received + c.cover_acks_received};
-    row->in_flight = row->offered - row->delivered - run->missed - run->refused - run->corrupted - warm->missed -
-                     warm->refused - warm->corrupted;
+    uint64_t arrived = row->delivered + run->corrupted + warm->corrupted;
+    if (l->ping != NULL) arrived = row->answered + run->answered_wrong + warm->answered_wrong;
+    row->in_flight = row->offered - arrived - run->missed - run->refused - warm->missed - warm->refused;
 }
 
 /* Whole seconds of the measured time, so the first row is what the warm-up leaves over. */
@@ -73,12 +82,15 @@ void slc_load_row(struct slc_load *l, slc_time now, bool end_it, const char *pha
     row->offered -= l->row_before.offered;
     row->delivered -= l->row_before.delivered;
     row->acked -= l->row_before.acked;
+    row->answered -= l->row_before.answered;
     row->real -= l->row_before.real;
     row->cover -= l->row_before.cover;
     row->retransmitted -= l->row_before.retransmitted;
     row->acks -= l->row_before.acks;
-    row->delivered_p50 = slc_histogram_at(&l->ledger.recent, 0.5);
-    row->delivered_p99 = slc_histogram_at(&l->ledger.recent, 0.99);
+    row->resident = slc_load_resident();
+    slc_time p50 = slc_histogram_at(&l->ledger.recent, 0.5), p99 = slc_histogram_at(&l->ledger.recent, 0.99);
+    *(l->ping != NULL ? &row->answered_p50 : &row->delivered_p50) = p50;
+    *(l->ping != NULL ? &row->answered_p99 : &row->delivered_p99) = p99;
     row->lateness_max = l->ledger.recent_lateness;
     l->row_before = sums;
     l->row_from = now;
@@ -164,6 +176,34 @@ static enum slc_status measure_gateways(const struct slc_load *l)
     return SLC_OK;
 }
 
+/* Least squares over the rows in the last 80 % of the measured time: what comes before is still filling up. */
+static double resident_slope(const struct slc_report *r)
+{
+    double end = (double)r->measured / (double)SLC_SECOND, n = 0, x = 0, y = 0, xx = 0, xy = 0;
+    for (size_t i = 0; i < r->row_count; i++) {
+        const struct slc_report_row *row = &r->rows[i];
+        if (row->at < 0.2 * end || row->at > end + 0.5) continue;
+        double minutes = row->at / 60, bytes = (double)row->resident;
+        n++;
+        x += minutes;
+        y += bytes;
+        xx += minutes * minutes;
+        xy += minutes * bytes;
+    }
+    double spread = n * xx - x * x;
+    return n > 1 && spread > 0 ? (n * xy - x * y) / spread : 0;
+}
+
+static void measure_services(const struct slc_load *l)
+{
+    struct slc_report *r = l->report;
+    if (l->ping == NULL) return;
+    r->services = (uint32_t)slc_ping_services(l->ping);
+    r->services_here = slc_ping_is_here(l->ping);
+    subtract(&r->service_packets, &l->end->service_counters, &l->start->service_counters);
+    r->service_books = l->end->books;
+}
+
 enum slc_status slc_load_measure(struct slc_load *l)
 {
     struct slc_report *r = l->report;
@@ -177,11 +217,18 @@ enum slc_status slc_load_measure(struct slc_load *l)
     r->sent_to_delivered = l->ledger.sent_to_delivered;
     r->sent_to_acked = l->ledger.sent_to_acked;
     r->lateness = l->ledger.lateness;
+    r->intended_to_answered = l->ledger.intended_to_answered;
+    r->sent_to_answered = l->ledger.sent_to_answered;
+    r->slot_lateness = l->stop->slot_lateness;
+    slc_histogram_since(&r->slot_lateness, &l->start->slot_lateness);
+    measure_services(l);
     slc_ledger_close(&l->ledger, &r->messages, &r->warm);
     r->ready = (uint32_t)slc_engine_ready(l->engine);
     r->failed = l->failed_clients;
     r->client_memory = slc_engine_client_memory(l->engine);
     r->resident = slc_load_resident();
+    r->resident_loaded = l->stop->resident > l->resident_before ? l->stop->resident - l->resident_before : 0;
+    r->resident_slope = resident_slope(r);
     (void)snprintf(r->backend, sizeof r->backend, "%s", slc_engine_backend(l->engine));
     enum slc_status status = measure_threads(l);
     return status == SLC_OK ? measure_gateways(l) : status;

@@ -15,6 +15,8 @@ static const char *const wait_choices[] = {"adaptive", "spin", "block", NULL};
 static const enum slc_packet_size packet_sizes[] = {SLC_SIZE_REGULAR, SLC_SIZE_EXTENDED_8, SLC_SIZE_EXTENDED_16,
                                                     SLC_SIZE_EXTENDED_32};
 
+enum { SURBS_MAX = 1000 }; /* in one message: half a megabyte of them */
+
 /* Seeds are reported in JSON, whose numbers are exact up to here. */
 #define SEED_MAX ((UINT64_C(1) << 53) - 1)
 
@@ -30,6 +32,9 @@ static void set_defaults(struct slc_load_options *o)
         .drain = 10 * SLC_SECOND,
         .rate = 10,
         .message_bytes = 1000,
+        .services = 1,
+        .epoch = 3600 * SLC_SECOND,
+        .rotation_epochs = 24,
     };
 }
 
@@ -58,7 +63,10 @@ static int parse(int argc, char **argv, struct slc_load_options *o)
          NULL},
         {"size", SLC_OPTION_BYTES, &o->message_bytes, "BYTES", "of a message, 40 or more; default 1000",
          SLC_LOAD_HEAD_BYTES, 64 << 20, NULL, NULL},
-        {"surbs", SLC_OPTION_NUMBER, &o->surbs, "N", "reply SURBs in each message; default 0", 0, 1000, NULL, NULL},
+        {"surbs", SLC_OPTION_NUMBER, &o->surbs, "N",
+         "reply SURBs in each message; default 0; with --ping what the "
+         "answer takes, and 10 more in a client's first",
+         0, SURBS_MAX, NULL, &o->surbs_given},
         {"seed", SLC_OPTION_NUMBER, &o->seed, "N", "repeat this schedule; default: drawn, and reported", 0, SEED_MAX,
          NULL, &o->seed_given},
         {"warmup", SLC_OPTION_DURATION, &o->warm_up, "TIME", "load before measuring; default 1s", 0, 3600 * SLC_SECOND,
@@ -68,6 +76,16 @@ static int parse(int argc, char **argv, struct slc_load_options *o)
         {"connect", SLC_OPTION_DURATION, &o->connect, "TIME",
          "longest wait until all are ready; default 10s + 10ms a client", SLC_MILLISECOND, 3600 * SLC_SECOND, NULL,
          NULL},
+
+        {NULL, 0, NULL, NULL, "Round trips:", 0, 0, NULL, NULL},
+        {"ping", SLC_OPTION_FLAG, &o->ping, NULL, "messages are requests; echo services answer them by SURB", 0, 0,
+         NULL, NULL},
+        {"to", SLC_OPTION_LIST, &o->to, "ADDRESS", "of a running sluice echo; again for more; default: in this process",
+         0, 0, NULL, NULL},
+        {"address-file", SLC_OPTION_TEXT, &o->address_file, "FILE", "or addresses as sluice echo writes them", 0, 0,
+         NULL, NULL},
+        {"services", SLC_OPTION_NUMBER, &o->services, "N", "how many answer in this process; default 1", 1, 10000, NULL,
+         &o->services_given},
 
         {NULL, 0, NULL, NULL, "The clients' traffic:", 0, 0, NULL, NULL},
         {"pacing", SLC_OPTION_CHOICE, &o->pacing, "KIND", "default (Poisson slots, 50/s), fast, or none (at once)", 0,
@@ -86,6 +104,14 @@ static int parse(int argc, char **argv, struct slc_load_options *o)
         {"no-delays", SLC_OPTION_FLAG, &o->no_delays, NULL, "nodes do not wait", 0, 0, NULL, NULL},
         {"loss", SLC_OPTION_SHARE, &o->loss, "SHARE", "of packets lost at each hop", 0, 0, NULL, NULL},
         {"duplicate", SLC_OPTION_SHARE, &o->duplicate, "SHARE", "of packets doubled at each hop", 0, 0, NULL, NULL},
+        {"cut-every", SLC_OPTION_DURATION, &o->cut_every, "TIME", "all gateway connections are cut so often", 0,
+         48 * 3600 * SLC_SECOND, NULL, NULL},
+        {"epoch", SLC_OPTION_DURATION, &o->epoch, "TIME", "of its epochs, whole seconds; default 1h", SLC_SECOND,
+         365 * 86400 * SLC_SECOND, NULL, NULL},
+        {"rotation-epochs", SLC_OPTION_NUMBER, &o->rotation_epochs, "N",
+         "epochs until its nodes' keys rotate; default 24", 1, 1000000, NULL, NULL},
+        {"rotation-tags", SLC_OPTION_FLAG, &o->frames_v8, NULL, "hops carry the rotation of a packet's key", 0, 0, NULL,
+         NULL},
 
         {NULL, 0, NULL, NULL, "The engine and the report:", 0, 0, NULL, NULL},
         {"threads", SLC_OPTION_NUMBER, &o->threads, "N", "workers; default: one less than CPUs", 1, 256, NULL, NULL},
@@ -123,6 +149,20 @@ static int check(struct slc_load_options *o)
         return refuse("--no-cover: empty slots of a Poisson stream are cover packets; it goes with --pacing none only");
     }
     if (o->no_cover) o->pacing = SLC_LOAD_PACING_NONE;
+    if (o->epoch % SLC_SECOND != 0) return refuse("--epoch wants whole seconds, as 60s");
+    if (!o->local && (o->cut_every > 0 || o->loss > 0 || o->duplicate > 0)) {
+        return refuse("--cut-every, --loss and --duplicate belong to a local mixnet; another one has POST /control");
+    }
+    bool elsewhere = o->to.count > 0 || o->address_file != NULL;
+    if (!o->ping && (elsewhere || o->services_given))
+        return refuse("--to, --address-file and --services go with --ping");
+    if (elsewhere && o->services_given)
+        return refuse("--services run in this process; --to and --address-file elsewhere");
+    if (elsewhere && o->local) {
+        return refuse("services elsewhere cannot be on a mixnet inside this process: name theirs by --nym-api or "
+                      "--network");
+    }
+    if (o->ping && o->surbs_given && o->surbs == 0) return refuse("no answer comes without SURBs: leave out --surbs 0");
     if (o->ca_file != NULL && !o->tls) return refuse("--ca-file goes with --tls");
     if (o->json != NULL && o->html != NULL && strcmp(o->json, o->html) == 0) {
         return refuse("--json and --html name the same file");
@@ -157,22 +197,41 @@ int slc_load_options_parse(int argc, char **argv, struct slc_load_options *o)
     return result;
 }
 
+void slc_load_delays(const struct slc_load_options *o, struct slc_traffic *traffic)
+{
+    if (o->hop_delay_given) traffic->hop_delay = traffic->ack_hop_delay = o->hop_delay;
+    traffic->size = packet_sizes[o->packet_size];
+}
+
 void slc_load_traffic(const struct slc_load_options *o, struct slc_traffic *traffic)
 {
     slc_traffic_default(traffic);
     if (o->pacing == SLC_LOAD_PACING_FAST) slc_traffic_fast(traffic);
     if (o->pacing == SLC_LOAD_PACING_NONE) traffic->pacing = SLC_PACING_NONE;
     if (o->no_cover) traffic->loop_mean = 0;
-    if (o->hop_delay_given) traffic->hop_delay = traffic->ack_hop_delay = o->hop_delay;
-    traffic->size = packet_sizes[o->packet_size];
+    slc_load_delays(o, traffic);
+}
+
+static size_t fragments_of(enum slc_message_kind kind, uint32_t surbs, uint64_t bytes,
+                           const struct slc_traffic *traffic)
+{
+    struct slc_cut cut;
+    size_t len = slc_message_head_bytes(kind, surbs) + (size_t)bytes;
+    return slc_cut_plan(&cut, len, slc_fragment_bytes(traffic->size)) == SLC_OK ? cut.fragments : 0;
+}
+
+uint32_t slc_load_surbs(const struct slc_load_options *o, const struct slc_traffic *traffic, bool first)
+{
+    if (!o->ping || o->surbs_given) return (uint32_t)o->surbs;
+    size_t answer = fragments_of(SLC_MESSAGE_REPLY, 0, o->message_bytes, traffic);
+    uint32_t surbs = (uint32_t)(answer < SURBS_MAX ? answer : SURBS_MAX);
+    return surbs + (first ? traffic->surbs_minimum : 0);
 }
 
 size_t slc_load_packets_per_message(const struct slc_load_options *o, const struct slc_traffic *traffic)
 {
-    struct slc_cut cut;
-    enum slc_message_kind kind = o->surbs > 0 ? SLC_MESSAGE_REPLIABLE : SLC_MESSAGE_PLAIN;
-    size_t len = slc_message_head_bytes(kind, (size_t)o->surbs) + (size_t)o->message_bytes;
-    return slc_cut_plan(&cut, len, slc_fragment_bytes(traffic->size)) == SLC_OK ? cut.fragments : 0;
+    uint32_t surbs = slc_load_surbs(o, traffic, false);
+    return fragments_of(surbs > 0 ? SLC_MESSAGE_REPLIABLE : SLC_MESSAGE_PLAIN, surbs, o->message_bytes, traffic);
 }
 
 enum slc_status slc_load_fits(const struct slc_load_options *o, const struct slc_traffic *traffic,
@@ -201,9 +260,14 @@ enum slc_status slc_load_may(const struct slc_load_options *o, const struct slc_
     double messages = o->rate * (double)slc_load_packets_per_message(o, traffic);
     double loop = traffic->loop_mean > 0 ? (double)SLC_SECOND / (double)traffic->loop_mean : 0;
     double packets = ((slots > 0 ? slots : messages) + loop) * (double)o->clients;
+    if (o->ping && o->to.count == 0 && o->address_file == NULL) {
+        size_t answer = fragments_of(SLC_MESSAGE_REPLY, 0, o->message_bytes, traffic);
+        packets += o->total_rate * (double)answer + loop * (double)o->services;
+    }
     if (packets <= SLC_LOAD_CEILING) return SLC_OK;
-    return slc_fail(error, SLC_OUT_OF_RANGE,
-                    "%llu clients would send %.0f packets/s, cover included; the ceiling for a network that is not on "
-                    "this machine is %d",
-                    (unsigned long long)o->clients, packets, SLC_LOAD_CEILING);
+    return slc_fail(
+        error, SLC_OUT_OF_RANGE,
+        "%llu clients would send %.0f packets/s, cover and answers included; the ceiling for a network that is not on "
+        "this machine is %d",
+        (unsigned long long)o->clients, packets, SLC_LOAD_CEILING);
 }

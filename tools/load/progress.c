@@ -20,9 +20,10 @@ void slc_load_progress_row(struct slc_load_progress *p, const struct slc_report_
     bool every = lround(row->at) % LINE_EVERY_SECONDS == 0;
     if (p->quiet || (!p->terminal && !every)) return;
     char p50[32] = "-", p99[32] = "-";
-    if (row->delivered_p50 > 0) {
-        (void)slc_duration_text(row->delivered_p50, p50);
-        (void)slc_duration_text(row->delivered_p99, p99);
+    bool ping = row->answered_p50 > 0;
+    if (ping || row->delivered_p50 > 0) {
+        (void)slc_duration_text(ping ? row->answered_p50 : row->delivered_p50, p50);
+        (void)slc_duration_text(ping ? row->answered_p99 : row->delivered_p99, p99);
     }
     double s = row->seconds > 0 ? row->seconds : 1;
     (void)fprintf(stderr,

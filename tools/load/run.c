@@ -62,7 +62,8 @@ static void configure(struct slc_load *l, struct slc_engine_config *c)
     c->runtime.timers = within(16 * (double)o->clients + 4 * packets, 1 << 16, 1 << 22);
     /* A message's buffer is held until its last ack: seconds, when one was lost. Beyond this it is allocated. */
     double held = 4 * o->total_rate / c->runtime.workers;
-    c->message_bytes = slc_outgoing_head(false, o->surbs > 0, (uint32_t)o->surbs) + (size_t)o->message_bytes;
+    uint32_t surbs = l->report->opening_surbs;
+    c->message_bytes = slc_outgoing_head(false, surbs > 0, surbs) + (size_t)o->message_bytes;
     size_t most = ((size_t)256 << 20) / (c->message_bytes + 256) / c->runtime.workers;
     c->message_slots = within(held, 256, most < 256 ? 256 : most);
 }
@@ -100,15 +101,18 @@ static enum slc_status make_books(struct slc_load *l)
     /* Numbers are dense over workers, so the highest is below this. */
     l->place_count = (size_t)clients + 256;
     l->places = calloc(l->place_count, sizeof *l->places);
-    if (l->report->rows == NULL || l->start == NULL || l->recipients == NULL || l->numbers == NULL ||
-        l->places == NULL) {
+    l->has_asked = calloc(clients, sizeof *l->has_asked);
+    if (l->has_asked == NULL || l->report->rows == NULL || l->start == NULL || l->recipients == NULL ||
+        l->numbers == NULL || l->places == NULL) {
         return SLC_NO_MEMORY;
     }
     l->stop = l->start + 1;
     l->end = l->start + 2;
     enum slc_status status = slc_arrivals_init(&l->arrivals, kind, clients, o->total_rate, o->seed);
     if (status != SLC_OK) return status;
-    return slc_ledger_init(&l->ledger, slc_arrivals_bound(kind, clients, o->total_rate, offered));
+    status = slc_ledger_init(&l->ledger, slc_arrivals_bound(kind, clients, o->total_rate, offered));
+    l->ledger.asks = o->ping;
+    return status;
 }
 
 static enum slc_status find_gateways(struct slc_load *l, struct slc_error *error)
@@ -117,7 +121,8 @@ static enum slc_status find_gateways(struct slc_load *l, struct slc_error *error
     if (count == 0) return slc_fail(error, SLC_NO_ROUTE, "%s: no gateway takes clients", l->target->text);
     l->gateways = calloc(count, sizeof *l->gateways);
     if (l->gateways == NULL) return slc_fail(error, SLC_NO_MEMORY, "no memory");
-    l->gateway_count = slc_topology_gateways(l->target->mixnet.topology, l->gateways, count);
+    l->first_topology = slc_topology_hold(l->target->mixnet.topology);
+    l->gateway_count = slc_topology_gateways(l->first_topology, l->gateways, count);
     return SLC_OK;
 }
 
@@ -132,14 +137,16 @@ static int make(struct slc_load *l)
     }
     randombytes_buf(l->key.bytes, sizeof l->key.bytes);
     configure(l, &config);
-    size_t resident = slc_load_resident();
-    const struct slc_rotation_info *info = slc_mixnet_info(&l->target->mixnet);
-    enum slc_status status = slc_engine_new(&l->engine, &config, l->target->mixnet.topology, info, &error);
+    const struct slc_mixnet *mixnet = &l->target->mixnet;
+    enum slc_status status = l->options->ping ? slc_ping_open(&l->ping, l->options, mixnet, &l->key, &error) : SLC_OK;
+    l->resident_before = slc_load_resident();
+    if (status == SLC_OK) {
+        status = slc_engine_new(&l->engine, &config, mixnet->topology, slc_mixnet_info(mixnet), &error);
+    }
     if (status == SLC_OK) {
         status = add_clients(l);
         if (status != SLC_OK) (void)slc_fail(&error, status, "adding clients: %s", slc_status_text(status));
     }
-    l->report->resident_growth = resident;
     return status == SLC_OK ? -1 : failed(SLC_EXIT_USAGE, "", &error);
 }
 
@@ -159,8 +166,10 @@ static void take_delivered(struct slc_load *l, const struct slc_engine_event *ev
     struct slc_load_head head;
     uint32_t place = event->client < l->place_count ? l->places[event->client] : UINT32_MAX;
     enum slc_load_check check = slc_load_message_check(slc_bytes(event->data, event->len), &l->key, &head);
-    if (check == SLC_LOAD_UNRECOGNISED) {
+    if (check == SLC_LOAD_UNRECOGNISED || event->is_reply != (l->ping != NULL)) {
         l->ledger.unrecognised++;
+    } else if (l->ping != NULL) {
+        slc_ledger_answered(&l->ledger, head.id, head.intended, place, check == SLC_LOAD_INTACT, event->at);
     } else {
         slc_ledger_arrived(&l->ledger, head.id, head.intended, place, check == SLC_LOAD_INTACT, event->at);
     }
@@ -195,10 +204,26 @@ static void take_event(struct slc_load *l, const struct slc_engine_event *event)
     slc_engine_release(l->engine, event);
 }
 
+static void take_arrivals(struct slc_load *l)
+{
+    size_t n;
+    const struct slc_ping_arrival *arrivals = slc_ping_arrivals(l->ping, &n);
+    for (size_t i = 0; i < n; i++) {
+        const struct slc_ping_arrival *a = &arrivals[i];
+        if (a->recognised) {
+            slc_ledger_arrived(&l->ledger, a->id, a->intended, a->service, a->intact, a->at);
+        } else {
+            l->ledger.unrecognised++;
+        }
+    }
+}
+
 static bool take_events(struct slc_load *l)
 {
     struct slc_engine_event events[BURST];
     size_t n = slc_engine_poll(l->engine, events, BURST);
+    /* Between taking the events and reading them, so that a request is known to have arrived before its answer is. */
+    if (l->ping != NULL) take_arrivals(l);
     for (size_t i = 0; i < n; i++) {
         take_event(l, &events[i]);
     }
@@ -229,6 +254,9 @@ static bool take_next(struct slc_load *l)
     l->next = slc_arrivals_next(&l->arrivals);
     l->offering = l->next.at < o->warm_up + o->duration;
     slc_time intended = l->origin + arrival.at;
+    struct slc_recipient recipient = l->recipients[arrival.recipient];
+    if (l->ping != NULL) arrival.recipient = slc_ping_service_of(l->ping, arrival.sender, &recipient);
+    uint32_t surbs = l->has_asked[arrival.sender] ? l->report->surbs : l->report->opening_surbs;
     enum slc_status status =
         slc_ledger_offer(&l->ledger, intended, arrival.sender, arrival.recipient, arrival.at < o->warm_up, &id);
     if (status != SLC_OK) {
@@ -238,9 +266,9 @@ static bool take_next(struct slc_load *l)
     }
     l->stuck = (struct slc_send){.client = l->numbers[arrival.sender],
                                  .token = id,
-                                 .anonymous = o->surbs > 0,
-                                 .surbs = (uint32_t)o->surbs,
-                                 .recipient = l->recipients[arrival.recipient],
+                                 .anonymous = surbs > 0,
+                                 .surbs = surbs,
+                                 .recipient = recipient,
                                  .intended = intended,
                                  .len = (size_t)o->message_bytes};
     l->stuck_since = intended;
@@ -251,6 +279,7 @@ static bool take_next(struct slc_load *l)
     const struct slc_load_head head = {
         .id = id, .intended = intended, .sender = arrival.sender, .recipient = arrival.recipient};
     slc_load_message_write(l->stuck.data, l->stuck.len, &head, &l->key);
+    l->has_asked[arrival.sender] = true;
     return true;
 }
 
@@ -274,6 +303,23 @@ static slc_time offer(struct slc_load *l)
 
 /* ---- phases ---- */
 
+static bool all_ready(const struct slc_load *l)
+{
+    return slc_engine_ready(l->engine) == l->options->clients && (l->ping == NULL || slc_ping_ready(l->ping));
+}
+
+static int not_connected(struct slc_load *l, slc_time limit)
+{
+    struct slc_error error = {0};
+    char text[32];
+    size_t ready = slc_engine_ready(l->engine);
+    bool clients = ready == l->options->clients;
+    const char *why = clients ? slc_ping_trouble(l->ping) : l->failure[0] != 0 ? l->failure : "no gateway answered";
+    (void)slc_fail(&error, SLC_TIMEOUT, "%zu of %llu clients ready after %s; %s", ready,
+                   (unsigned long long)l->options->clients, slc_duration_text(limit, text), why);
+    return failed(SLC_EXIT_NO_CONNECTION, "", &error);
+}
+
 static int connect_all(struct slc_load *l)
 {
     const struct slc_load_options *o = l->options;
@@ -281,22 +327,17 @@ static int connect_all(struct slc_load *l)
     slc_time limit = o->connect > 0 ? o->connect : 10 * SLC_SECOND + o->clients * 10 * SLC_MILLISECOND;
     slc_time begin = slc_now();
     if (slc_engine_start(l->engine, &error) != SLC_OK) return failed(SLC_EXIT_USAGE, "", &error);
-    while (slc_engine_ready(l->engine) < o->clients && !interrupted()) {
+    while (!all_ready(l) && !interrupted()) {
         while (take_events(l)) {
         }
         if (l->failed_clients > 0) return failed(SLC_EXIT_NO_CONNECTION, l->failure, &error);
-        if (slc_now() - begin > limit) {
-            char text[32];
-            (void)slc_fail(&error, SLC_TIMEOUT, "%zu of %llu clients ready after %s%s%s", slc_engine_ready(l->engine),
-                           (unsigned long long)o->clients, slc_duration_text(limit, text),
-                           l->failure[0] != 0 ? "; " : "; no gateway answered", l->failure);
-            return failed(SLC_EXIT_NO_CONNECTION, "", &error);
-        }
+        if (slc_now() - begin > limit) return not_connected(l, limit);
         slc_engine_wait(l->engine, 5 * SLC_MILLISECOND);
     }
-    size_t resident = slc_load_resident(), before = l->report->resident_growth;
+    size_t resident = slc_load_resident();
     l->report->connecting = slc_now() - begin;
-    l->report->resident_growth = resident > before ? resident - before : 0;
+    l->report->resident_growth = resident > l->resident_before ? resident - l->resident_before : 0;
+    if (slc_load_faults_begin(l, &error) != SLC_OK) return failed(SLC_EXIT_USAGE, "", &error);
     return -1;
 }
 
@@ -306,8 +347,10 @@ static void turn(struct slc_load *l, slc_time until, const char *phase)
     bool more = take_events(l);
     slc_time now = slc_now();
     slc_load_row(l, now, false, phase);
+    slc_time next = slc_load_faults_turn(l, now);
     if (more || idle == 0 || now >= until) return;
-    slc_time next = l->row_due < until ? l->row_due : until;
+    if (l->row_due < next) next = l->row_due;
+    if (until < next) next = until;
     if (next <= now) return;
     slc_engine_wait(l->engine, next - now < idle ? next - now : idle);
 }
@@ -323,6 +366,7 @@ static void drain(struct slc_load *l)
 {
     slc_time begin = slc_now();
     l->offering = false;
+    l->faults.next_cut = SLC_NEVER;
     while (l->ledger.open > 0 || l->is_stuck) {
         slc_time limit = interrupted() && l->options->drain > INTERRUPTED_DRAIN ? INTERRUPTED_DRAIN : l->options->drain;
         if (slc_now() >= begin + limit) break;
@@ -371,7 +415,9 @@ static void describe(struct slc_load *l)
     r->cover = !o->no_cover;
     r->message_bytes = (size_t)o->message_bytes;
     r->packets_per_message = slc_load_packets_per_message(o, &l->traffic);
-    r->surbs = (uint32_t)o->surbs;
+    r->surbs = slc_load_surbs(o, &l->traffic, false);
+    r->opening_surbs = slc_load_surbs(o, &l->traffic, true);
+    r->ping = o->ping;
     r->seed = o->seed;
     r->wanted_duration = o->duration;
     r->cpu = slc_cpu_name(slc_cpu());
@@ -411,11 +457,15 @@ int slc_load_run(const struct slc_load_options *options, struct slc_load_target 
     if (result < 0) slc_load_judge(report, interrupted(), fits ? NULL : error.text);
     if (result < 0 && l->failure[0] != 0) slc_report_reason(report, "%s", l->failure);
     slc_signals_catch(NULL, NULL);
-    if (l->engine != NULL) slc_engine_free(l->engine);
+    slc_load_faults_end(l);
+    slc_engine_free(l->engine);
+    slc_ping_close(l->ping);
+    slc_topology_release(l->first_topology);
     slc_arrivals_free(&l->arrivals);
     slc_ledger_free(&l->ledger);
     slc_wipe(&l->key, sizeof l->key);
     free(l->start);
+    free(l->has_asked);
     free(l->recipients);
     free(l->numbers);
     free(l->places);

@@ -39,6 +39,9 @@ static int open_local(struct slc_load_target *t, const struct slc_load_options *
     config.gateways = (unsigned)o->gateways;
     config.tcp_hops = o->tcp_hops;
     config.no_delays = o->no_delays;
+    config.frames_v8 = o->frames_v8;
+    config.epoch_seconds = o->epoch / SLC_SECOND;
+    config.validity_epochs = (uint32_t)o->rotation_epochs;
     config.seed = o->seed;
     config.faults.loss = o->loss;
     config.faults.duplicate = o->duplicate;

@@ -86,6 +86,10 @@ static void add_load(struct json *j, const struct slc_report *r)
     count(j, load, "message_bytes", r->message_bytes);
     count(j, load, "packets_per_message", r->packets_per_message);
     count(j, load, "surbs_per_message", r->surbs);
+    count(j, load, "surbs_first_message", r->opening_surbs);
+    flag(j, load, "ping", r->ping);
+    count(j, load, "services", r->services);
+    flag(j, load, "services_here", r->services_here);
     count(j, load, "seed", r->seed);
     cJSON *duration = object(j, j->root, "duration_seconds");
     number(j, duration, "wanted", seconds(r->wanted_duration));
@@ -110,6 +114,10 @@ static void add_messages(struct json *j, const char *name, const struct slc_repo
     count(j, to, "refused", m->refused);
     count(j, to, "waiting", m->waiting);
     count(j, to, "unrecognised", m->unrecognised);
+    count(j, to, "answered", m->answered);
+    count(j, to, "answered_wrong", m->answered_wrong);
+    count(j, to, "answered_again", m->answered_again);
+    count(j, to, "unanswered", m->unanswered);
     flag(j, to, "balanced", m->balanced);
 }
 
@@ -123,9 +131,8 @@ static void add_packets(struct json *j, const struct slc_report *r)
     count(j, packets, "retransmitted", p->retransmitted);
     count(j, packets, "surb", p->surb_packets_sent);
     count(j, packets, "cover_ack", p->cover_acks_received);
-    double sent =
-        (double)(r->window.real_sent + r->window.cover_sent + r->window.retransmitted + r->window.surb_packets_sent);
-    number(j, packets, "sent_per_second", r->measured > 0 ? sent / seconds(r->measured) : 0);
+    number(j, packets, "sent_per_second", slc_report_packets_per_second(r));
+    number(j, packets, "sent_per_busy_core", slc_report_packets_per_core(r));
     cJSON *bytes = object(j, j->root, "bytes");
     count(j, bytes, "delivered", r->messages.delivered * r->message_bytes);
     count(j, bytes, "packets_sent", p->packet_bytes_sent);
@@ -146,6 +153,23 @@ static void add_percentiles(struct json *j, cJSON *to, const char *name, const s
     count(j, latency, "count", h->count);
 }
 
+static void add_surbs(struct json *j, const struct slc_report *r)
+{
+    const struct slc_client_counters *s = &r->service_packets;
+    cJSON *surbs = object(j, j->root, "surbs");
+    count(j, surbs, "made", r->packets.surbs_made);
+    count(j, surbs, "stored", s->surbs_stored);
+    count(j, surbs, "used", s->surbs_used);
+    number(j, surbs, "used_per_answer", slc_report_surbs_per_answer(r));
+    count(j, surbs, "requests_sent", s->surb_requests_sent);
+    count(j, surbs, "requests_served", r->packets.surb_requests_served);
+    cJSON *services = object(j, j->root, "services");
+#define X(name, words) count(j, services, #name, r->service_books.name);
+    SLC_ECHO_COUNTERS(X)
+#undef X
+    flag(j, services, "balanced", slc_echo_balanced(&r->service_books));
+}
+
 static void add_latency(struct json *j, const struct slc_report *r)
 {
     cJSON *latency = object(j, j->root, "latency_seconds");
@@ -153,6 +177,8 @@ static void add_latency(struct json *j, const struct slc_report *r)
     add_percentiles(j, latency, "intended_to_acked", &r->intended_to_acked);
     add_percentiles(j, latency, "sent_to_delivered", &r->sent_to_delivered);
     add_percentiles(j, latency, "sent_to_acked", &r->sent_to_acked);
+    add_percentiles(j, latency, "intended_to_answered", &r->intended_to_answered);
+    add_percentiles(j, latency, "sent_to_answered", &r->sent_to_answered);
     cJSON *generator = object(j, j->root, "generator");
     add_percentiles(j, generator, "lateness_seconds", &r->lateness);
     count(j, generator, "missed", r->messages.missed);
@@ -161,6 +187,7 @@ static void add_latency(struct json *j, const struct slc_report *r)
     count(j, generator, "slots_late", r->window.slots_late);
     count(j, generator, "slots_missed", r->window.slots_missed);
     number(j, generator, "slot_lateness_worst_seconds", seconds(r->window.slot_lateness_worst_ns));
+    add_percentiles(j, generator, "slot_lateness_seconds", &r->slot_lateness);
 }
 
 static void add_clients(struct json *j, const struct slc_report *r)
@@ -171,11 +198,13 @@ static void add_clients(struct json *j, const struct slc_report *r)
     count(j, clients, "connections_lost", r->packets.losts);
     count(j, clients, "state_bytes_each", r->client_count > 0 ? r->client_memory / r->client_count : 0);
     count(j, clients, "resident_bytes_each", r->client_count > 0 ? r->resident_growth / r->client_count : 0);
+    count(j, clients, "resident_bytes_each_loaded", r->client_count > 0 ? r->resident_loaded / r->client_count : 0);
     cJSON *machine = object(j, j->root, "machine");
     text(j, machine, "version", SLUICE_VERSION);
     text(j, machine, "cpu", r->cpu);
     text(j, machine, "io", r->backend);
     count(j, machine, "resident_bytes", r->resident);
+    number(j, machine, "resident_slope_bytes_per_minute", r->resident_slope);
 }
 
 static void add_gateways(struct json *j, const struct slc_report *r)
@@ -227,6 +256,7 @@ static void add_series(struct json *j, const struct slc_report *r)
     COLUMN("offered", row->offered);
     COLUMN("delivered", row->delivered);
     COLUMN("acked", row->acked);
+    COLUMN("answered", row->answered);
     COLUMN("in_flight", row->in_flight);
     COLUMN("real", row->real);
     COLUMN("cover", row->cover);
@@ -234,7 +264,10 @@ static void add_series(struct json *j, const struct slc_report *r)
     COLUMN("ack", row->acks);
     COLUMN("intended_to_delivered_p50_seconds", seconds(row->delivered_p50));
     COLUMN("intended_to_delivered_p99_seconds", seconds(row->delivered_p99));
+    COLUMN("intended_to_answered_p50_seconds", seconds(row->answered_p50));
+    COLUMN("intended_to_answered_p99_seconds", seconds(row->answered_p99));
     COLUMN("lateness_max_seconds", seconds(row->lateness_max));
+    COLUMN("resident_bytes", row->resident);
 #undef COLUMN
 }
 
@@ -265,7 +298,10 @@ static void add_distributions(struct json *j, const struct slc_report *r)
     add_distribution(j, distribution, "intended_to_acked", &r->intended_to_acked);
     add_distribution(j, distribution, "sent_to_delivered", &r->sent_to_delivered);
     add_distribution(j, distribution, "sent_to_acked", &r->sent_to_acked);
+    add_distribution(j, distribution, "intended_to_answered", &r->intended_to_answered);
+    add_distribution(j, distribution, "sent_to_answered", &r->sent_to_answered);
     add_distribution(j, distribution, "lateness", &r->lateness);
+    add_distribution(j, distribution, "slot_lateness", &r->slot_lateness);
 }
 
 static void add_all(struct json *j, const struct slc_report *r)
@@ -282,6 +318,7 @@ static void add_all(struct json *j, const struct slc_report *r)
     add_messages(j, "messages", &r->messages);
     add_messages(j, "warm_up_messages", &r->warm);
     add_packets(j, r);
+    add_surbs(j, r);
     add_latency(j, r);
     add_clients(j, r);
     add_gateways(j, r);

@@ -36,6 +36,28 @@ void slc_report_reason(struct slc_report *r, const char *format, ...)
     va_end(arguments);
 }
 
+double slc_report_packets_per_second(const struct slc_report *r)
+{
+    const struct slc_client_counters *w = &r->window;
+    double sent = (double)(w->real_sent + w->surb_packets_sent + w->cover_sent + w->retransmitted);
+    return r->measured > 0 ? sent * (double)SLC_SECOND / (double)r->measured : 0;
+}
+
+double slc_report_packets_per_core(const struct slc_report *r)
+{
+    double busy = 0;
+    for (size_t i = 0; i < r->thread_count; i++) {
+        if (strncmp(r->threads[i].name, "slc-", 4) == 0) busy += r->threads[i].busy;
+    }
+    return busy > 0 ? slc_report_packets_per_second(r) / busy : 0;
+}
+
+double slc_report_surbs_per_answer(const struct slc_report *r)
+{
+    double answered = (double)r->messages.answered;
+    return answered > 0 ? (double)r->service_packets.surbs_used / answered : 0;
+}
+
 /* Bytes of the UTF-8 character at `text`; 0: none, or one that would steer a terminal. */
 static size_t printable(const char *text)
 {

@@ -6,6 +6,7 @@
 #include "engine/runtime/histogram.h"
 #include "engine/runtime/runtime.h"
 #include "tools/common/page.h"
+#include "tools/echo/service.h"
 
 #include <stdio.h>
 
@@ -15,7 +16,7 @@
  * library. All three show the same numbers, because the page holds nothing but the JSON.
  */
 
-#define SLC_REPORT_SCHEMA "sluice-load-report/1"
+#define SLC_REPORT_SCHEMA "sluice-load-report/2"
 /* Said in every report. */
 #define SLC_REPORT_ANONYMITY                                                                                           \
     "Load mode gives no anonymity: one machine, one schedule, and contents that say who sent what to whom."
@@ -34,7 +35,9 @@ int slc_verdict_exit(enum slc_verdict verdict);
  * Each offered message ends in exactly one of the fates below (docs/report.md, "The ledger"):
  *     offered = sent + missed + refused + waiting
  *     sent    = delivered + corrupted + lost + in_flight
- * acked and duplicated are said about messages that have their fate already.
+ * acked and duplicated are said about messages that have their fate already. Where messages are requests (`ping`), each
+ * sent one has an answer's fate besides:
+ *     sent    = answered + answered_wrong + unanswered
  */
 struct slc_report_messages {
     uint64_t offered;
@@ -49,17 +52,23 @@ struct slc_report_messages {
     uint64_t acked;
     uint64_t duplicated;
     uint64_t unrecognised; /* arrivals that are no message of this run                        */
-    bool balanced;         /* the two sums hold, and events and records agree                 */
+    uint64_t answered;     /* the right answer came to who asked                              */
+    uint64_t answered_wrong;
+    uint64_t answered_again; /* answers beyond the first                                      */
+    uint64_t unanswered;
+    bool balanced; /* the two sums hold, and events and records agree                 */
 };
 
 struct slc_report_row { /* about a second */
     double at, seconds; /* its end, from the first intended time; its length */
     uint32_t ready;
-    uint64_t offered, delivered, acked;
+    uint64_t offered, delivered, acked, answered;
     uint64_t in_flight;                        /* at its end, unsent and sent             */
     uint64_t real, cover, retransmitted, acks; /* packets                                 */
     slc_time delivered_p50, delivered_p99;     /* intended to delivered, of this second; 0: none came */
+    slc_time answered_p50, answered_p99;       /* intended to answered                    */
     slc_time lateness_max;                     /* of the generator                        */
+    size_t resident;                           /* of the process, at its end              */
 };
 
 struct slc_report_gateway {
@@ -92,6 +101,10 @@ struct slc_report {
     bool cover;
     size_t message_bytes, packets_per_message;
     uint32_t surbs;
+    bool ping;              /* messages are requests, answered by SURB                       */
+    uint32_t services;      /* that answer them                                              */
+    bool services_here;     /* in this process: what they counted is known                   */
+    uint32_t opening_surbs; /* in a client's first request; later ones have `surbs`          */
     uint64_t seed;
     slc_time wanted_duration;
     uint64_t started_unix;
@@ -106,13 +119,20 @@ struct slc_report {
     /* Sums of all clients: in the measured time and the drain after it; in the measured time alone. */
     struct slc_client_counters packets, window;
     uint64_t wire_bytes_received; /* over both */
+    /* The services' own, when they are here: sums over measured time and drain; books from their start on. */
+    struct slc_client_counters service_packets;
+    struct slc_echo_counts service_books;
 
     struct slc_histogram intended_to_delivered, intended_to_acked, sent_to_delivered, sent_to_acked, lateness;
+    struct slc_histogram intended_to_answered, sent_to_answered;
+    struct slc_histogram slot_lateness; /* how long after its slot each packet left, cover too */
 
     uint32_t ready, failed; /* clients at the end */
     size_t client_memory;   /* bytes that the engine's clients hold, all together */
     size_t resident_growth; /* of the process, from before the clients to all of them ready */
     size_t resident;        /* of the process at the end */
+    size_t resident_loaded; /* growth since before the clients, when measuring ended */
+    double resident_slope;  /* bytes a minute, by least squares over the last 80 % of the measured time */
 
     struct slc_report_gateway *gateways;
     size_t gateway_count;
@@ -124,6 +144,13 @@ struct slc_report {
 
 /* Adds a reason in printf form; the last one is replaced by "and more" when there are too many. */
 void slc_report_reason(struct slc_report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Packets that the clients sent while measured, a second; and divided by the cores that the engine's threads kept busy
+ * (not the local mixnet's, the services' or the driver's). 0: nothing was measured. */
+double slc_report_packets_per_second(const struct slc_report *report);
+double slc_report_packets_per_core(const struct slc_report *report);
+/* SURBs that the services used for each answer, those of warm-up and repeats included; 0: not known. */
+double slc_report_surbs_per_answer(const struct slc_report *report);
 
 /* The percentiles every latency is given at, with their names in JSON. */
 enum { SLC_REPORT_PERCENTILES = 5 };

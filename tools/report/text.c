@@ -57,33 +57,47 @@ static void print_head(const struct slc_report *r, FILE *out)
     for (size_t i = 0; i < r->reason_count; i++) {
         (void)fprintf(out, "  ! %s\n", r->reasons[i]);
     }
-    (void)fprintf(out, "  %.6g messages/s asked for (%s), %zu B in %zu packet%s each, pacing %s%s%s, seed %llu\n",
-                  r->total_rate, r->arrivals, r->message_bytes, r->packets_per_message,
-                  r->packets_per_message == 1 ? "" : "s", r->pacing, r->cover ? "" : ", no cover",
-                  r->surbs > 0 ? ", with SURBs" : "", (unsigned long long)r->seed);
+    (void)fprintf(out, "  %.6g %s/s asked for (%s), %zu B in %zu packet%s each, pacing %s%s%s, seed %llu\n",
+                  r->total_rate, r->ping ? "requests" : "messages", r->arrivals, r->message_bytes,
+                  r->packets_per_message, r->packets_per_message == 1 ? "" : "s", r->pacing,
+                  r->cover ? "" : ", no cover", r->surbs > 0 && !r->ping ? ", with SURBs" : "",
+                  (unsigned long long)r->seed);
+    if (r->ping) {
+        (void)fprintf(out, "  answered by %u service%s %s; %u SURBs in a request, %u in a client's first\n",
+                      r->services, r->services == 1 ? "" : "s", r->services_here ? "in this process" : "elsewhere",
+                      r->surbs, r->opening_surbs);
+    }
     (void)fprintf(out, "  measured %s of %s, after %.1f s of warm-up; then waited %.1f s for what was under way\n",
                   slc_duration_text(r->measured, duration), slc_duration_text(r->wanted_duration, wanted),
                   (double)r->warm_up / (double)SLC_SECOND, (double)r->draining / (double)SLC_SECOND);
 }
 
-static void print_messages(const struct slc_report *r, FILE *out)
+struct column {
+    const char *name;
+    uint64_t value;
+};
+
+static void print_columns(const char *name, const struct column *columns, size_t n, FILE *out)
 {
-    const struct slc_report_messages *m = &r->messages;
-    const struct {
-        const char *name;
-        uint64_t value;
-    } columns[] = {{"offered", m->offered},    {"sent", m->sent},          {"delivered", m->delivered},
-                   {"acked", m->acked},        {"lost", m->lost},          {"corrupted", m->corrupted},
-                   {"doubled", m->duplicated}, {"in flight", m->in_flight}};
     char text[32];
-    (void)fprintf(out, "\n%-10s", "messages");
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+    (void)fprintf(out, "\n%-10s", name);
+    for (size_t i = 0; i < n; i++) {
         (void)fprintf(out, "%11s", columns[i].name);
     }
     (void)fprintf(out, "\n%-10s", "");
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+    for (size_t i = 0; i < n; i++) {
         (void)fprintf(out, "%11s", grouped(columns[i].value, text));
     }
+}
+
+static void print_messages(const struct slc_report *r, FILE *out)
+{
+    const struct slc_report_messages *m = &r->messages;
+    const struct column columns[] = {
+        {"offered", m->offered}, {"sent", m->sent},           {"delivered", m->delivered}, {"acked", m->acked},
+        {"lost", m->lost},       {"corrupted", m->corrupted}, {"doubled", m->duplicated},  {"in flight", m->in_flight}};
+    char text[32];
+    print_columns(r->ping ? "requests" : "messages", columns, sizeof columns / sizeof *columns, out);
     (void)fprintf(out, "\n%-10s", "  a second");
     const uint64_t rates[] = {m->offered, m->sent, m->delivered, m->acked};
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
@@ -94,6 +108,24 @@ static void print_messages(const struct slc_report *r, FILE *out)
                   m->balanced ? "balanced" : "NOT BALANCED", (unsigned long long)(m->missed + m->refused + m->waiting),
                   (unsigned long long)m->missed, (unsigned long long)m->refused, (unsigned long long)m->waiting,
                   grouped(r->packets.retransmitted, text));
+}
+
+static void print_answers(const struct slc_report *r, FILE *out)
+{
+    const struct slc_report_messages *m = &r->messages;
+    const struct slc_client_counters *s = &r->service_packets;
+    const struct column columns[] = {{"answered", m->answered},
+                                     {"unanswered", m->unanswered},
+                                     {"wrong", m->answered_wrong},
+                                     {"again", m->answered_again}};
+    char made[32], used[32];
+    print_columns("answers", columns, sizeof columns / sizeof *columns, out);
+    (void)fprintf(out, "\n  SURBs %s made, ", grouped(r->packets.surbs_made, made));
+    if (r->services_here) {
+        (void)fprintf(out, "%s used (%.2f an answer); %llu requests for more, ", grouped(s->surbs_used, used),
+                      slc_report_surbs_per_answer(r), (unsigned long long)s->surb_requests_sent);
+    }
+    (void)fprintf(out, "%llu requests for more served\n", (unsigned long long)r->packets.surb_requests_served);
 }
 
 static void print_latency(const char *name, const struct slc_histogram *h, FILE *out)
@@ -118,7 +150,12 @@ static void print_latencies(const struct slc_report *r, FILE *out)
     print_latency("intended to acked", &r->intended_to_acked, out);
     print_latency("sent to delivered", &r->sent_to_delivered, out);
     print_latency("sent to acked", &r->sent_to_acked, out);
+    if (r->ping) {
+        print_latency("intended to answered", &r->intended_to_answered, out);
+        print_latency("sent to answered", &r->sent_to_answered, out);
+    }
     print_latency("generator's lateness", &r->lateness, out);
+    print_latency("slots' lateness", &r->slot_lateness, out);
 }
 
 static void print_packets(const struct slc_report *r, FILE *out)
@@ -127,7 +164,7 @@ static void print_packets(const struct slc_report *r, FILE *out)
     char text[32], other[32], received[32];
     double sent = (double)(w->real_sent + w->surb_packets_sent + w->cover_sent + w->retransmitted);
     (void)fprintf(out, "\npackets   %.1f/s sent: real %.1f %%, cover %.1f %%, retransmitted %.1f %%, SURBs %.1f %%\n",
-                  per_second((uint64_t)sent, r->measured), share((double)w->real_sent, sent),
+                  slc_report_packets_per_second(r), share((double)w->real_sent, sent),
                   share((double)w->cover_sent, sent), share((double)w->retransmitted, sent),
                   share((double)w->surb_packets_sent, sent));
     (void)fprintf(out, "          %.1f/s acks of messages, %.1f/s of cover; slots late %llu, dropped %llu of %s\n",
@@ -160,20 +197,24 @@ static void print_machine(const struct slc_report *r, FILE *out)
         (void)fprintf(out, " %s %.0f %%", r->threads[i].name, 100 * r->threads[i].busy);
         if (i + 1 < r->thread_count) (void)fputc(',', out);
     }
-    (void)fprintf(out, " busy\nclients   %u of %u ready, connected in %.3f s, %llu connections lost\n", r->ready,
+    (void)fprintf(out, " busy\n          %s packets a second and busy core of the engine",
+                  grouped((uint64_t)slc_report_packets_per_core(r), resident));
+    (void)fprintf(out, "\nclients   %u of %u ready, connected in %.3f s, %llu connections lost\n", r->ready,
                   r->client_count, (double)r->connecting / (double)SLC_SECOND, (unsigned long long)r->packets.losts);
-    (void)fprintf(out, "          %.1f KiB of state each, %.1f KiB resident%s\n",
+    (void)fprintf(out, "          %.1f KiB of state each, %.1f KiB resident idle, %.1f KiB under load%s\n",
                   (double)r->client_memory / r->client_count / 1024,
                   (double)r->resident_growth / r->client_count / 1024,
+                  (double)r->resident_loaded / r->client_count / 1024,
                   r->local_network ? " with their end of the local mixnet" : "");
-    (void)fprintf(out, "machine   cpu %s, %s, %s resident in all\n", r->cpu, r->backend,
-                  bytes_text((double)r->resident, resident));
+    (void)fprintf(out, "machine   cpu %s, %s, %s resident in all, growing %.0f KB a minute\n", r->cpu, r->backend,
+                  bytes_text((double)r->resident, resident), r->resident_slope / 1000);
 }
 
 void slc_report_print(const struct slc_report *r, FILE *out)
 {
     print_head(r, out);
     print_messages(r, out);
+    if (r->ping) print_answers(r, out);
     print_latencies(r, out);
     print_packets(r, out);
     print_gateways(r, out);

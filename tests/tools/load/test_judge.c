@@ -92,6 +92,33 @@ static void a_late_generator_makes_it_invalid_whatever_was_lost(void **state)
     assert_true(report.saturated);
 }
 
+static void packets_that_leave_late_make_it_invalid_too(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 300; i++) {
+        slc_histogram_record(&report.slot_lateness, 6 * SLC_MILLISECOND);
+    }
+    slc_load_judge(&report, false, NULL);
+    expect(SLC_VERDICT_INVALID, 4, "p99 of its packets' lateness");
+    assert_true(report.saturated);
+}
+
+static void answers_are_right_and_one_each(void **state)
+{
+    (void)state;
+    uint64_t *const ends[] = {&report.messages.unanswered, &report.messages.answered_wrong,
+                              &report.messages.answered_again, &report.service_books.received};
+    static const char *const words[] = {"requests were not answered", "answers were wrong", "came more than once",
+                                        "the services' books do not balance"};
+    for (size_t i = 0; i < 4; i++) {
+        report.reason_count = 0;
+        uint64_t before = (*ends[i])++;
+        slc_load_judge(&report, false, NULL);
+        expect(SLC_VERDICT_FAILED, 1, words[i]);
+        *ends[i] = before;
+    }
+}
+
 static void dropped_slots_make_it_invalid(void **state)
 {
     (void)state;
@@ -136,6 +163,8 @@ int main(void)
         RUN(a_wrong_message_fails_even_an_overloaded_run),
         RUN(an_unbalanced_ledger_fails),
         RUN(a_late_generator_makes_it_invalid_whatever_was_lost),
+        RUN(packets_that_leave_late_make_it_invalid_too),
+        RUN(answers_are_right_and_one_each),
         RUN(dropped_slots_make_it_invalid),
         RUN(a_rate_that_cannot_fit_is_invalid_but_no_saturation),
         RUN(interruption_is_said_before_all_else),

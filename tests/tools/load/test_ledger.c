@@ -220,6 +220,75 @@ static void the_ledger_takes_no_more_than_it_has_room_for(void **state)
     slc_ledger_free(&small);
 }
 
+static void answer(uint64_t id, uint32_t at_client, bool intact, uint64_t at_ms)
+{
+    slc_ledger_answered(&ledger, id, ledger.records[id].intended, at_client, intact, at_ms * MS);
+}
+
+static void expect_answers(void)
+{
+    expect_balance(true);
+    assert_int_equal(run.sent, run.answered + run.answered_wrong + run.unanswered);
+}
+
+static void each_request_has_one_answer_or_none(void **state)
+{
+    (void)state;
+    ledger.asks = true;
+    uint64_t right = submit(100), damaged = submit(100), astray = submit(100), silent = submit(100);
+    for (uint64_t id = 0; id < 4; id++) {
+        slc_ledger_sent(&ledger, id, 110 * MS);
+        slc_ledger_acked(&ledger, id, 190 * MS);
+        arrive(id, 150);
+    }
+    assert_int_equal(ledger.open, 4);
+    answer(right, 1, true, 220);
+    answer(damaged, 1, false, 220);
+    answer(astray, 3, true, 220);
+    (void)silent;
+    expect_answers();
+    assert_int_equal(run.delivered, 4);
+    assert_int_equal(run.answered, 1);
+    assert_int_equal(run.answered_wrong, 2);
+    assert_int_equal(run.unanswered, 1);
+    assert_int_equal(ledger.open, 1);
+    assert_int_equal(ledger.intended_to_answered.count, 1);
+    assert_int_equal(ledger.intended_to_answered.max, 120 * MS);
+    assert_int_equal(ledger.sent_to_answered.max, 110 * MS);
+    assert_int_equal(ledger.intended_to_delivered.max, 50 * MS);
+}
+
+static void an_answer_proves_that_its_request_arrived(void **state)
+{
+    (void)state;
+    ledger.asks = true;
+    uint64_t id = submit(100);
+    answer(id, 1, true, 220);
+    expect_answers();
+    assert_int_equal(run.sent, 1);
+    assert_int_equal(run.delivered, 1);
+    assert_int_equal(ledger.intended_to_delivered.count, 0);
+    assert_int_equal(ledger.open, 1);
+    slc_ledger_sent(&ledger, id, 110 * MS);
+    slc_ledger_acked(&ledger, id, 230 * MS);
+    expect_answers();
+    assert_int_equal(ledger.open, 0);
+}
+
+static void the_second_answer_counts_as_such(void **state)
+{
+    (void)state;
+    ledger.asks = true;
+    uint64_t id = submit(100);
+    slc_ledger_sent(&ledger, id, 110 * MS);
+    answer(id, 1, true, 220);
+    answer(id, 1, true, 230);
+    expect_answers();
+    assert_int_equal(run.answered, 1);
+    assert_int_equal(run.answered_again, 1);
+    assert_int_equal(ledger.intended_to_answered.count, 1);
+}
+
 /* Any story that events can tell, in any order, leaves the sums right and both ways of counting agreed. */
 static void random_stories_balance(void **state)
 {
@@ -227,9 +296,10 @@ static void random_stories_balance(void **state)
     const char *text = getenv("SLUICE_TEST_SEED");
     uint64_t seed = text != NULL ? strtoull(text, NULL, 0) : 20260101;
     print_message("seed %llu\n", (unsigned long long)seed);
-    for (unsigned story = 0; story < 300; story++) {
+    for (unsigned story = 0; story < 600; story++) {
         slc_ledger_free(&ledger);
         assert_int_equal(slc_ledger_init(&ledger, 64), SLC_OK);
+        ledger.asks = story % 2 == 1;
         uint8_t said[64] = {0};
         for (unsigned i = 0; i < 64; i++) {
             submit(100 + i);
@@ -242,10 +312,12 @@ static void random_stories_balance(void **state)
             if (what == 1 && once) slc_ledger_sent(&ledger, id, 500 * MS);
             if (what == 2 && once && !(said[id] & 4)) slc_ledger_acked(&ledger, id, 600 * MS);
             if (what == 4 && once && !(said[id] & 2)) slc_ledger_expired(&ledger, id);
+            if (what == 8 && ledger.asks && seed >> 53 & 1) answer(id, 1, seed >> 54 & 1, 650);
             if (what == 8) slc_ledger_arrived(&ledger, id, (100 + id) * MS, 2, seed >> 52 & 1, 550 * MS);
             said[id] |= what;
         }
         expect_balance(true);
+        if (ledger.asks) expect_answers();
     }
 }
 
@@ -265,6 +337,9 @@ int main(void)
         WITH_BOOKS(giving_up_before_sending_turns_when_it_arrives_after_all),
         WITH_BOOKS(warm_up_messages_stay_out_of_the_run),
         WITH_BOOKS(the_ledger_takes_no_more_than_it_has_room_for),
+        WITH_BOOKS(each_request_has_one_answer_or_none),
+        WITH_BOOKS(an_answer_proves_that_its_request_arrived),
+        WITH_BOOKS(the_second_answer_counts_as_such),
         WITH_BOOKS(random_stories_balance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,6 +160,94 @@ static void losses_on_the_way_are_made_good_by_retransmission(void **state)
     cJSON_Delete(root);
 }
 
+static double number(const cJSON *root, const char *group, const char *name)
+{
+    const cJSON *value = cJSON_GetObjectItem(cJSON_GetObjectItem(root, group), name);
+    assert_true(cJSON_IsNumber(value));
+    return value->valuedouble;
+}
+
+static void every_request_of_a_run_is_answered_once(const char *line)
+{
+    every_message_of_a_run_arrives(line);
+    cJSON *root = report();
+    assert_true(of(root, "answered") == of(root, "offered"));
+    assert_true(of(root, "answered_again") == 0);
+    assert_true(number(root, "services", "received") ==
+                of(root, "answered") + number(root, "warm_up_messages", "answered"));
+    assert_true(number(root, "services", "failed") == 0);
+    assert_true(cJSON_IsTrue(cJSON_GetObjectItem(cJSON_GetObjectItem(root, "services"), "balanced")));
+    /* A way there and back is longer than a way there. */
+    const cJSON *latency = cJSON_GetObjectItem(root, "latency_seconds");
+    assert_true(number(latency, "intended_to_answered", "count") == of(root, "answered"));
+    assert_true(number(latency, "intended_to_answered", "p50") > number(latency, "intended_to_delivered", "p50"));
+    cJSON_Delete(root);
+}
+
+static void requests_are_answered_by_surb_once_each(void **state)
+{
+    (void)state;
+    every_request_of_a_run_is_answered_once("--quiet --ping --clients 5 --rate 8/s --duration 2s --drain 20s");
+    cJSON *root = report();
+    /* One SURB for each answer, and ten of each client for the store. */
+    assert_true(number(root, "surbs", "used") >= of(root, "answered"));
+    assert_true(number(root, "surbs", "requests_sent") == 0);
+    cJSON_Delete(root);
+}
+
+static void large_answers_of_several_services_take_a_surb_a_packet(void **state)
+{
+    (void)state;
+    every_request_of_a_run_is_answered_once("--quiet --ping --services 3 --clients 6 --rate 4/s --size 4000 --warmup 0 "
+                                            "--duration 2s --drain 20s --pacing none");
+    cJSON *root = report();
+    assert_true(number(root, "surbs", "used") >= 3 * of(root, "answered"));
+    assert_true(number(root, "surbs", "made") > 3 * of(root, "answered"));
+    cJSON_Delete(root);
+}
+
+static void services_ask_for_more_surbs_when_a_request_brings_too_few(void **state)
+{
+    (void)state;
+    every_request_of_a_run_is_answered_once("--quiet --ping --surbs 1 --clients 5 --rate 6/s --warmup 0 "
+                                            "--duration 1s --drain 20s");
+    cJSON *root = report();
+    assert_true(number(root, "surbs", "requests_sent") > 0);
+    assert_true(number(root, "surbs", "requests_served") > 0);
+    cJSON_Delete(root);
+}
+
+static void cuts_and_losses_cost_no_answer(void **state)
+{
+    (void)state;
+    every_request_of_a_run_is_answered_once("--quiet --ping --clients 6 --rate 3/s --warmup 500ms --duration 4s "
+                                            "--loss 2% --cut-every 2s --drain 60s");
+    cJSON *root = report();
+    assert_true(number(root, "clients", "connections_lost") >= 6);
+    assert_true(number(root, "packets", "retransmitted") > 0);
+    cJSON_Delete(root);
+}
+
+static void neither_does_a_rotation_of_the_nodes_keys(void **state)
+{
+    (void)state;
+    every_request_of_a_run_is_answered_once("--quiet --ping --clients 6 --rate 3/s --warmup 500ms --duration 5s "
+                                            "--epoch 3s --rotation-epochs 1 --drain 60s");
+}
+
+static void without_messages_the_slots_are_measured(void **state)
+{
+    (void)state;
+    int code = finish(start("--quiet --clients 5 --rate 0 --duration 1s --drain 1s"));
+    assert_true(code == SLC_EXIT_GOOD || code == SLC_EXIT_SATURATED);
+    cJSON *root = report();
+    assert_true(of(root, "offered") == 0);
+    double cover = number(cJSON_GetObjectItem(root, "generator"), "slot_lateness_seconds", "count");
+    /* 275 packets on average. */
+    assert_true(cover > 150 && cover < 400);
+    cJSON_Delete(root);
+}
+
 static pid_t alarm_target;
 static int alarm_signal;
 
@@ -304,6 +392,12 @@ int main(void)
         cmocka_unit_test(a_run_on_the_local_mixnet_delivers_and_acks_everything),
         cmocka_unit_test(so_does_one_without_pacing_and_cover_over_poll_with_surbs),
         cmocka_unit_test(losses_on_the_way_are_made_good_by_retransmission),
+        cmocka_unit_test(requests_are_answered_by_surb_once_each),
+        cmocka_unit_test(large_answers_of_several_services_take_a_surb_a_packet),
+        cmocka_unit_test(services_ask_for_more_surbs_when_a_request_brings_too_few),
+        cmocka_unit_test(cuts_and_losses_cost_no_answer),
+        cmocka_unit_test(neither_does_a_rotation_of_the_nodes_keys),
+        cmocka_unit_test(without_messages_the_slots_are_measured),
         cmocka_unit_test(an_interrupt_ends_it_soon_and_with_a_report),
         cmocka_unit_test(a_mixnet_that_dies_under_the_load_is_reported_not_waited_for),
         cmocka_unit_test(nobody_there_is_no_connection_and_says_where),

@@ -83,6 +83,15 @@ static void each_bad_command_line_is_refused_with_its_reason(void **state)
     refused("--json a --html a", "same file");
     refused("--html -", "wants a file");
     refused("--ca-file x", "--tls");
+    refused("--to x", "go with --ping");
+    refused("--services 2", "go with --ping");
+    refused("--ping --to x --services 2 --network x", "run in this process");
+    refused("--ping --to x", "name theirs by --nym-api or --network");
+    refused("--ping --surbs 0", "no answer comes without SURBs");
+    refused("--ping --services 0", "--services 0: want");
+    refused("--network x --cut-every 30s", "belong to a local mixnet");
+    refused("--network x --loss 2%", "belong to a local mixnet");
+    refused("--epoch 1500ms", "whole seconds");
     refused("--frobnicate", "unknown option --frobnicate");
     refused("here", "here");
     refused("--clients 100000 --rate 1000000", "messages a second");
@@ -169,6 +178,30 @@ static void foreign_networks_need_the_flag_and_have_a_ceiling(void **state)
     assert_non_null(strstr(error.text, "1045 packets/s"));
 }
 
+static void a_request_carries_what_its_answer_takes_and_the_first_the_services_reserve(void **state)
+{
+    (void)state;
+    struct slc_load_options o;
+    struct slc_traffic traffic;
+    assert_int_equal(parse(&o, "--ping --size 1000"), -1);
+    slc_load_traffic(&o, &traffic);
+    assert_int_equal(slc_load_surbs(&o, &traffic, false), 1);
+    assert_int_equal(slc_load_surbs(&o, &traffic, true), 11);
+    /* 4 fragments of 1604 bytes, 7 of each the fragment's head, carry 5000 and the answer's 2. */
+    assert_int_equal(parse(&o, "--ping --size 5000"), -1);
+    assert_int_equal(slc_load_surbs(&o, &traffic, false), 4);
+    assert_int_equal(parse(&o, "--ping --size 5000 --surbs 7"), -1);
+    assert_int_equal(slc_load_surbs(&o, &traffic, false), 7);
+    assert_int_equal(slc_load_surbs(&o, &traffic, true), 7);
+    assert_int_equal(parse(&o, "--size 5000"), -1);
+    assert_int_equal(slc_load_surbs(&o, &traffic, true), 0);
+    /* 22 bytes, a SURB of 460 and 1000 more are one packet; of 1200 two. */
+    assert_int_equal(parse(&o, "--ping --size 1000"), -1);
+    assert_int_equal(slc_load_packets_per_message(&o, &traffic), 1);
+    assert_int_equal(parse(&o, "--ping --size 1200"), -1);
+    assert_int_equal(slc_load_packets_per_message(&o, &traffic), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +211,7 @@ int main(void)
         cmocka_unit_test(seeds_are_drawn_unless_given_and_fit_json),
         cmocka_unit_test(no_cover_is_the_references_own_no_cover),
         cmocka_unit_test(messages_are_counted_in_packets_head_and_all),
+        cmocka_unit_test(a_request_carries_what_its_answer_takes_and_the_first_the_services_reserve),
         cmocka_unit_test(a_rate_beyond_the_slots_is_noticed_with_its_arithmetic),
         cmocka_unit_test(foreign_networks_need_the_flag_and_have_a_ceiling),
     };

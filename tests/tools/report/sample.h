@@ -38,6 +38,10 @@ static inline void sample_latencies(struct slc_report *r)
         slc_histogram_record(&r->sent_to_acked, there + back);
         slc_histogram_record(&r->intended_to_acked, slot + there + back);
         slc_histogram_record(&r->lateness, (uint64_t)(-log(1 - sample_unit(&state)) * 120e3));
+        slc_histogram_record(&r->slot_lateness, (uint64_t)(-log(1 - sample_unit(&state)) * 150e3));
+        uint64_t answer = sample_delay(&state, 3, 3e6);
+        slc_histogram_record(&r->sent_to_answered, there + answer);
+        slc_histogram_record(&r->intended_to_answered, slot + there + answer);
     }
 }
 
@@ -62,6 +66,10 @@ static inline void sample_rows(struct slc_report *r)
         row->acks = offered ? row->offered - 5 : 0;
         row->delivered_p50 = offered ? (slc_time)(115e6 + 10e6 * sample_unit(&state)) : 0;
         row->delivered_p99 = offered ? (slc_time)(250e6 + 40e6 * sample_unit(&state)) : 0;
+        row->answered = row->acked;
+        row->answered_p50 = row->delivered_p50 * 19 / 10;
+        row->answered_p99 = row->delivered_p99 * 17 / 10;
+        row->resident = (size_t)(60e6 + 1e6 * sample_unit(&state));
         row->lateness_max = (slc_time)(0.4e6 + 2e6 * sample_unit(&state));
     }
 }
@@ -99,7 +107,7 @@ static inline void sample_parts(struct slc_report *r)
     }
 }
 
-/* To be freed with sample_free(). */
+/* Of a ping with services in this process; to be freed with sample_free(). */
 static inline void sample_report(struct slc_report *r)
 {
     *r = (struct slc_report){.target = "local mixnet (3 mixnodes, 2 gateways)",
@@ -112,6 +120,11 @@ static inline void sample_report(struct slc_report *r)
                              .cover = true,
                              .message_bytes = 1000,
                              .packets_per_message = 1,
+                             .surbs = 1,
+                             .opening_surbs = 11,
+                             .ping = true,
+                             .services = 2,
+                             .services_here = true,
                              .seed = 4217,
                              .wanted_duration = 20 * SLC_SECOND,
                              .started_unix = 1764096000,
@@ -125,16 +138,24 @@ static inline void sample_report(struct slc_report *r)
                              .client_memory = 25 * 29 * 1024,
                              .resident_growth = 25 * 48 * 1024,
                              .resident = 61 << 20,
+                             .resident_loaded = 25 * 72 * 1024,
+                             .resident_slope = 12345,
                              .wire_bytes_received = 61000000};
     r->messages = (struct slc_report_messages){
-        .offered = 20012, .sent = 20012, .delivered = 20012, .acked = 20012, .balanced = true};
-    r->warm =
-        (struct slc_report_messages){.offered = 990, .sent = 990, .delivered = 990, .acked = 990, .balanced = true};
+        .offered = 20012, .sent = 20012, .delivered = 20012, .acked = 20012, .answered = 20012, .balanced = true};
+    r->warm = (struct slc_report_messages){
+        .offered = 990, .sent = 990, .delivered = 990, .acked = 990, .answered = 990, .balanced = true};
+    r->service_packets = (struct slc_client_counters){
+        .surbs_stored = 20287, .surbs_used = 20024, .surb_requests_sent = 3, .real_sent = 20012};
+    r->service_books =
+        (struct slc_echo_counts){.received = 21002, .received_bytes = 21002000, .sent = 21002, .answered = 21002};
     r->packets = (struct slc_client_counters){.real_sent = 20100,
                                               .cover_sent = 8900,
                                               .retransmitted = 12,
                                               .acks_received = 20012,
                                               .cover_acks_received = 8870,
+                                              .surbs_made = 20287,
+                                              .surb_requests_served = 3,
                                               .packet_bytes_sent = 70000000,
                                               .wire_bytes_sent = 71000000};
     r->window = (struct slc_client_counters){
