@@ -8,6 +8,7 @@
 #include <time.h>
 
 #define NOBODY UINT32_MAX
+enum { REPLIES_PER_LINK = 64 /* what honest pings between messages of one read need at most */ };
 /* A page of the calendar opens when all its frames are due, so a frame leaves at most this late and never early. */
 #define PAGE (SLC_MILLISECOND / 4)
 
@@ -154,6 +155,8 @@ static void put_on_wire(struct network *n, uint32_t f, slc_time now)
     if (node || !sent) {
         send_home(n, frame);
         give_frame(n, f);
+    } else {
+        count_outstanding(n, frame->link, 1);
     }
     if (!sent) {
         count(&n->thread.numbers.frames_dropped, 1);
@@ -318,11 +321,29 @@ static bool take_tx(struct network *n, slc_time now)
     return any;
 }
 
+uint8_t *network_reply_slot(struct network *n, uint32_t link)
+{
+    struct link *l = &n->links[link];
+    /* Half of the pool is for first replies alone. */
+    if (l->replies > 0 && (l->replies >= REPLIES_PER_LINK || n->replies.taken >= n->replies.count / 2)) return NULL;
+    uint8_t *slot = slc_pool_take(&n->replies);
+    if (slot == NULL) return NULL;
+    n->reply_owner[(size_t)(slot - n->replies.memory) / n->replies.slot_bytes] = link;
+    l->replies++;
+    return slot;
+}
+
+static void reply_home(struct network *n, uint64_t place)
+{
+    n->links[n->reply_owner[place]].replies--;
+    slc_pool_give(&n->replies, n->replies.memory + place * n->replies.slot_bytes);
+}
+
 void network_reply(struct network *n, uint32_t link, uint8_t *slot, size_t len)
 {
     uint64_t place = (uint64_t)(slot - n->replies.memory) / n->replies.slot_bytes;
     if (len == 0 || slc_loop_send(n->loop, n->links[link].conn, slot, len, REPLY_COOKIE | place) != SLC_OK) {
-        slc_pool_give(&n->replies, slot);
+        reply_home(n, place);
     }
 }
 
@@ -354,9 +375,12 @@ static void accepted(struct network *n, const struct slc_loop_event *event, slc_
 
 static void sent(struct network *n, uint64_t cookie)
 {
-    if (cookie & (REPLY_COOKIE | NODE_COOKIE)) {
-        struct slc_pool *pool = cookie & REPLY_COOKIE ? &n->replies : &n->node_out;
-        slc_pool_give(pool, pool->memory + (cookie & ~(REPLY_COOKIE | NODE_COOKIE)) * pool->slot_bytes);
+    if (cookie & REPLY_COOKIE) {
+        reply_home(n, cookie & ~REPLY_COOKIE);
+        return;
+    }
+    if (cookie & NODE_COOKIE) {
+        slc_pool_give(&n->node_out, n->node_out.memory + (cookie & ~NODE_COOKIE) * n->node_out.slot_bytes);
         return;
     }
     count_waiting(n, &n->frames[cookie], false);
@@ -455,13 +479,15 @@ enum slc_status network_init(struct network *n, struct slc_error *error)
     n->frames = calloc(n->frame_count, sizeof *n->frames);
     size_t state_bytes = sizeof(struct slc_ws);
     if (sizeof(struct slc_node_link) > state_bytes) state_bytes = sizeof(struct slc_node_link);
-    if (n->links == NULL || n->waiting == NULL || n->frames == NULL ||
+    size_t replies = 2 * config->max_connections + 64; /* a first one for each connection, and as many more */
+    n->reply_owner = calloc(replies, sizeof *n->reply_owner);
+    if (n->links == NULL || n->waiting == NULL || n->frames == NULL || n->reply_owner == NULL ||
         slots_init(&n->slots, config->small_slots, config->large_slots) != SLC_OK ||
         slc_pool_init(&n->carry, SLC_SLOT_LARGE + SLC_WS_HEAD_MAX, config->max_connections) != SLC_OK ||
         slc_pool_init(&n->node_carry, SLC_NODE_LINK_CARRY_BYTES, config->max_connections) != SLC_OK ||
         slc_pool_init(&n->node_out, SLC_NODE_LINK_ONE_MAX, 1024) != SLC_OK ||
         slc_pool_init(&n->states, state_bytes, n->link_count) != SLC_OK ||
-        slc_pool_init(&n->replies, 4 * SLC_WS_REPLY_MAX, config->max_connections + 64) != SLC_OK) {
+        slc_pool_init(&n->replies, 4 * SLC_WS_REPLY_MAX, replies) != SLC_OK) {
         return slc_fail(error, SLC_NO_MEMORY, "no memory for %zu connections", config->max_connections);
     }
     for (uint32_t i = 0; i < n->link_count; i++) {
@@ -485,6 +511,7 @@ void network_free(struct network *n)
     slc_loop_free(n->loop);
     free(n->links);
     free(n->waiting);
+    free(n->reply_owner);
     free(n->frames);
     slots_free(&n->slots);
     slc_pool_free(&n->carry);

@@ -28,7 +28,7 @@ void link_opened(struct network *n, uint32_t link, slc_time now)
 static void ws_send_request(struct network *n, uint32_t link)
 {
     struct link *l = &n->links[link];
-    uint8_t *slot = slc_pool_take(&n->replies);
+    uint8_t *slot = network_reply_slot(n, link);
     if (slot == NULL) {
         link_failed(n, link, SLC_FULL);
         return;
@@ -38,7 +38,7 @@ static void ws_send_request(struct network *n, uint32_t link)
     struct slc_writer out = slc_writer(slot, n->replies.slot_bytes);
     const char *name = l->request->host[0] != 0 ? l->request->host : host;
     if (slc_ws_request(l->ws, name, "/", &n->random, &out) != SLC_OK) {
-        slc_pool_give(&n->replies, slot);
+        network_reply(n, link, slot, 0);
         link_failed(n, link, SLC_BAD_ARGUMENT);
         return;
     }
@@ -62,39 +62,50 @@ static void ws_message(struct network *n, uint32_t link, const struct slc_ws_eve
     network_deliver(n, received, l->worker, event->len > 0 ? event->data : (const uint8_t *)"");
 }
 
+static void ws_event(struct network *n, uint32_t link, const struct slc_ws_event *event, slc_time now)
+{
+    switch (event->kind) {
+    case SLC_WS_OPEN:
+        link_opened(n, link, now);
+        return;
+    case SLC_WS_TEXT:
+    case SLC_WS_BINARY:
+        ws_message(n, link, event, now);
+        return;
+    case SLC_WS_PONG:
+        return;
+    case SLC_WS_CLOSE:
+        network_fail(n, link, SLC_CLOSED);
+        slc_loop_close(n->loop, n->links[link].conn, false);
+        return;
+    case SLC_WS_FAILED:
+        link_failed(n, link, event->status);
+        return;
+    }
+}
+
+/* Replies of one read share slots: pings between messages do not cost one each. */
 static void ws_data(struct network *n, uint32_t link, uint8_t *data, size_t len, slc_time now)
 {
     struct link *l = &n->links[link];
     slc_ws_feed(l->ws, data, len);
     for (bool more = true; more && !l->closing;) {
-        uint8_t *slot = slc_pool_take(&n->replies);
+        uint8_t *slot = network_reply_slot(n, link);
         if (slot == NULL) {
             link_failed(n, link, SLC_FULL);
             return;
         }
         struct slc_writer reply = slc_writer(slot, n->replies.slot_bytes);
-        struct slc_ws_event event;
-        more = slc_ws_next(l->ws, &event, &n->random, &reply);
-        network_reply(n, link, slot, reply.len);
-        if (!more) break;
-        switch (event.kind) {
-        case SLC_WS_OPEN:
-            link_opened(n, link, now);
-            break;
-        case SLC_WS_TEXT:
-        case SLC_WS_BINARY:
-            ws_message(n, link, &event, now);
-            break;
-        case SLC_WS_PONG:
-            break;
-        case SLC_WS_CLOSE:
-            network_fail(n, link, SLC_CLOSED);
-            slc_loop_close(n->loop, l->conn, false);
-            break;
-        case SLC_WS_FAILED:
-            link_failed(n, link, event.status);
-            break;
+        struct slc_ws_event event = {0};
+        bool ends = false;
+        while (more && !ends && !l->closing && n->replies.slot_bytes - reply.len >= SLC_WS_REPLY_MAX) {
+            more = slc_ws_next(l->ws, &event, &n->random, &reply);
+            ends = more && (event.kind == SLC_WS_CLOSE || event.kind == SLC_WS_FAILED);
+            if (more && !ends) ws_event(n, link, &event, now);
         }
+        /* Our last words go before the end. */
+        network_reply(n, link, slot, reply.len);
+        if (ends) ws_event(n, link, &event, now);
     }
 }
 

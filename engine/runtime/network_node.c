@@ -37,7 +37,7 @@ bool node_begin(struct network *n, uint32_t link, void *state, const struct slc_
 void node_connected(struct network *n, uint32_t link, slc_time now)
 {
     struct link *l = &n->links[link];
-    uint8_t *slot = slc_pool_take(&n->replies);
+    uint8_t *slot = network_reply_slot(n, link);
     if (slot == NULL) {
         link_failed(n, link, SLC_FULL);
         return;
@@ -72,7 +72,7 @@ void node_data(struct network *n, uint32_t link, uint8_t *data, size_t len, slc_
     struct link *l = &n->links[link];
     slc_node_link_feed(l->node, data, len);
     while (!l->closing) {
-        uint8_t *slot = slc_pool_take(&n->replies);
+        uint8_t *slot = network_reply_slot(n, link);
         if (slot == NULL) {
             link_failed(n, link, SLC_FULL);
             return;

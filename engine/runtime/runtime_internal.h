@@ -129,6 +129,7 @@ struct link {
     bool open;     /* upgrade or handshake done, the worker knows the link */
     bool outgoing; /* we connected */
     bool closing;
+    uint16_t replies; /* slots of replies that its peer has not taken yet */
     slc_time give_up; /* while not open */
     struct connect_request *request;
     union {
@@ -172,6 +173,7 @@ struct network {
     struct slc_pool carry;               /* messages that straddle reads */
     struct slc_pool states;              /* WebSocket or node link state per connection */
     struct slc_pool replies;             /* upgrade answers, pongs, handshakes */
+    uint32_t *reply_owner;               /* per slot of it: the link           */
     struct slc_pool node_carry;          /* node frames that straddle reads */
     struct slc_pool node_out;            /* node frames on their way */
     uint8_t noise_secret[SLC_KEY_BYTES]; /* of our connecting side; any key is accepted */
@@ -226,7 +228,12 @@ bool runtime_stopping(const struct slc_runtime *runtime);
 
 /* ---- what network.c and network_link.c share ---- */
 
-/* Sends a reply slot (upgrade, pong, handshake) on a link; the slot comes home when sent. */
+/*
+ * A slot for a reply (upgrade, pong, handshake) on a link. NULL: its peer asks and does not take the answers, so that
+ * only this link may suffer. Each link finds its first slot, whatever others do.
+ */
+uint8_t *network_reply_slot(struct network *n, uint32_t link);
+/* Sends a reply slot; it comes home when sent, at once when there is nothing in it. */
 void network_reply(struct network *n, uint32_t link, uint8_t *slot, size_t len);
 /* Copies a message into an rx slot and hands it to the link's worker; waits for room (TCP pushes back meanwhile). */
 void network_deliver(struct network *n, struct slc_received received, uint16_t worker, const uint8_t *data);

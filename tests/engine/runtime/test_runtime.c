@@ -2,6 +2,7 @@
 #include "tests/engine/runtime/actor.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -440,6 +441,132 @@ static void a_message_just_longer_than_a_slot_ends_its_connection_only(void **st
     rig_free(rig);
 }
 
+/* ---- peers that do not read ---- */
+
+struct waiting {
+    slc_link link;
+    size_t now;
+};
+
+static void count_waiting(struct actor *a, void *argument, slc_time now)
+{
+    (void)now;
+    struct waiting *o = argument;
+    o->now = slc_worker_waiting(a->w, o->link);
+}
+
+static size_t waiting_of(struct rig *rig, slc_link link)
+{
+    struct waiting o = {.link = link};
+    rig_do(rig, 1, count_waiting, &o);
+    return o.now;
+}
+
+/* A client by hand: a socket after the upgrade, which takes nothing that comes later. */
+static int upgraded_socket(struct rig *rig)
+{
+    static const char REQUEST[] = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(fd >= 0);
+    int small = 4096;
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(rig->at.port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    assert_int_equal(write(fd, REQUEST, sizeof REQUEST - 1), sizeof REQUEST - 1);
+    char answer[512];
+    assert_true(read(fd, answer, sizeof answer) > 0);
+    return fd;
+}
+
+/*
+ * Pings for as long as the other side takes them; true: it ended the connection. A message between them keeps each from
+ * being answered together with the next.
+ */
+static bool ping_without_reading(int fd)
+{
+    enum { PING = 6 + 125, MESSAGE = 6 + 1, PAIRS = 64 };
+    static uint8_t pings[PAIRS * (PING + MESSAGE)];
+    for (size_t i = 0; i < PAIRS; i++) {
+        memcpy(pings + i * (PING + MESSAGE), (uint8_t[6]){0x89, 0x80 | 125}, 6);
+        memcpy(pings + i * (PING + MESSAGE) + PING, (uint8_t[6]){0x82, 0x80 | 1}, 6);
+    }
+    size_t sent = 0, at = 0;
+    for (slc_time end = slc_now() + 5 * SLC_SECOND; sent < (size_t)64 << 20 && slc_now() < end;) {
+        ssize_t put = send(fd, pings + at, sizeof pings - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (put < 0 && errno != EAGAIN) return true;
+        if (put < 0) (void)usleep(1000);
+        if (put > 0) {
+            sent += (size_t)put;
+            at = (at + (size_t)put) % sizeof pings;
+        }
+    }
+    return false;
+}
+
+static void who_pings_and_does_not_read_loses_only_his_own_connection(void **state)
+{
+    struct rig *rig = rig_begin(state, SLC_PROTOCOL_WS_SERVER);
+    rig_start(rig);
+    enum { HOSTILE = 3 };
+    int fd[HOSTILE];
+    slc_link accepted, good = rig_connect(rig, SLC_PROTOCOL_WS_CLIENT, NULL, 5, &accepted);
+    for (unsigned i = 0; i < HOSTILE; i++) {
+        fd[i] = upgraded_socket(rig);
+    }
+    for (unsigned i = 0; i < HOSTILE; i++) {
+        assert_true(ping_without_reading(fd[i]));
+    }
+    /* The one that was there goes on, and others may come. */
+    slc_link late = rig_connect(rig, SLC_PROTOCOL_WS_CLIENT, NULL, 6, NULL);
+    assert_true(late != 0 && good != 0);
+    assert_int_equal(rig_count(rig, 0, SLC_RECEIVED_CLOSED), 0);
+    for (unsigned i = 0; i < HOSTILE; i++) {
+        (void)close(fd[i]);
+    }
+    rig_free(rig);
+}
+
+struct many {
+    slc_link link;
+    unsigned n;
+};
+
+static void send_large(struct actor *a, void *argument, slc_time now)
+{
+    (void)now;
+    struct many *m = argument;
+    for (unsigned i = 0; i < m->n; i++) {
+        if (actor_send(a, m->link, i, 2400, 0, false) != SLC_OK) return;
+    }
+}
+
+static void what_a_peer_does_not_take_is_seen_as_waiting(void **state)
+{
+    struct rig *rig = rig_begin(state, SLC_PROTOCOL_WS_SERVER);
+    rig_start(rig);
+    int fd = upgraded_socket(rig);
+    struct many m = {.link = rig_wait(rig, 1, SLC_RECEIVED_ACCEPTED, 1).r.link, .n = 16};
+    assert_int_equal(waiting_of(rig, m.link), 0);
+    /* The kernel takes some megabytes; then frames stay. */
+    size_t now = 0;
+    for (unsigned round = 0; round < 5000 && now < 40; round++) {
+        rig_do(rig, 1, send_large, &m);
+        now = waiting_of(rig, m.link);
+    }
+    assert_in_range(now, 40, SMALL_SLOTS);
+    /* Who reads again empties it. */
+    static uint8_t sink[1 << 16];
+    for (slc_time end = slc_now() + 10 * SLC_SECOND; waiting_of(rig, m.link) > 0 && slc_now() < end;) {
+        (void)recv(fd, sink, sizeof sink, MSG_DONTWAIT);
+    }
+    assert_int_equal(waiting_of(rig, m.link), 0);
+    assert_int_equal(waiting_of(rig, 0), 0);
+    (void)close(fd);
+    rig_free(rig);
+}
+
 static void a_connection_that_never_upgrades_is_dropped(void **state)
 {
     struct rig *rig = rig_begin(state, SLC_PROTOCOL_WS_SERVER);
@@ -671,6 +798,8 @@ int main(void)
         ON_BOTH(frames_of_a_closed_link_are_dropped_and_their_slots_come_home),
         ON_BOTH(a_message_just_longer_than_a_slot_ends_its_connection_only),
         ON_BOTH(a_connection_that_never_upgrades_is_dropped),
+        ON_BOTH(who_pings_and_does_not_read_loses_only_his_own_connection),
+        ON_BOTH(what_a_peer_does_not_take_is_seen_as_waiting),
         ON_BOTH(deadlines_fire_once_and_never_early_even_beyond_what_the_wheel_was_made_for),
         ON_BOTH(node_packets_cross_raw_in_legacy_frames),
         ON_BOTH(node_packets_cross_raw_in_current_frames),
