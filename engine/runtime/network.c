@@ -156,7 +156,7 @@ static void put_on_wire(struct network *n, uint32_t f, slc_time now)
         send_home(n, frame);
         give_frame(n, f);
     } else {
-        count_outstanding(n, frame->link, 1);
+        count_waiting(n, frame, true);
     }
     if (!sent) {
         count(&n->thread.numbers.frames_dropped, 1);
