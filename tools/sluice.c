@@ -18,6 +18,7 @@ static const struct subcommand {
     {"localnet", slc_localnet_main, "run a whole mixnet on this machine, for any client"},
     {"client", slc_client_main, "be one Nym client: send, receive, reply"},
     {"echo", slc_echo_main, "be a service that answers every message by SURB"},
+    {"options", slc_options_main, "list the debug options of clients, with their values"},
     {"bench", slc_bench_main, "measure the packet engine, beside the published crates"},
 };
 

@@ -7,6 +7,7 @@ int slc_load_main(int argc, char **argv);
 int slc_localnet_main(int argc, char **argv);
 int slc_client_main(int argc, char **argv);
 int slc_echo_main(int argc, char **argv);
+int slc_options_main(int argc, char **argv);
 int slc_bench_main(int argc, char **argv);
 
 #endif

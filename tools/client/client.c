@@ -20,7 +20,7 @@ enum mode { MODE_LINES, MODE_SEND, MODE_LISTEN };
 struct options {
     struct slc_session_options session;
     uint64_t surbs, timeout, linger;
-    bool echo, json, wait_reply, surbs_given;
+    bool echo, json, wait_reply, surbs_given, pacing_given;
     const char *out, *to, *file, *text;
     enum mode mode;
 };
@@ -71,9 +71,10 @@ static int parse(int argc, char **argv, struct options *o)
          "keys kept there, as published clients keep them (fresh ones, not kept)", 0, 0, NULL, NULL},
         {.help = "How we send"},
         {"pacing", SLC_OPTION_CHOICE, &s->pacing, "HOW", "default, fast or none: none gives no anonymity", 0, 0,
-         pacing_names, NULL},
+         pacing_names, &o->pacing_given},
         {"no-cover", SLC_OPTION_FLAG, &s->no_cover, NULL, "no loop cover; with --pacing none no cover at all", 0, 0,
          NULL, NULL},
+        SLC_TRAFFIC_OPTIONS(&s->traffic),
         {.help = "What we do"},
         {"to", SLC_OPTION_TEXT, &o->to, "ADDRESS", "send: the recipient", 0, 0, NULL, NULL},
         {"file", SLC_OPTION_TEXT, &o->file, "FILE", "send: the message; - is standard input", 0, 0, NULL, NULL},
@@ -123,6 +124,9 @@ static int check(struct options *o)
     if (o->session.nym_api == NULL && o->session.network == NULL) o->session.nym_api = getenv("NYM_API");
     if ((o->session.nym_api == NULL) == (o->session.network == NULL)) {
         return usage("name the network by one of --nym-api URL and --network FILE");
+    }
+    if (o->session.traffic.presets != NULL && (o->pacing_given || o->session.no_cover)) {
+        return usage("--preset says how packets leave: leave out --pacing and --no-cover");
     }
     bool send_words = o->to != NULL || o->file != NULL || o->text != NULL || o->surbs_given || o->wait_reply;
     if (o->mode != MODE_SEND && send_words) {
@@ -421,8 +425,7 @@ static int run(struct program *p)
 
 int slc_client_main(int argc, char **argv)
 {
-    struct options o = {
-        .session = {.refresh = 300 * SLC_SECOND}, .timeout = 30 * SLC_SECOND, .linger = 10 * SLC_SECOND};
+    struct options o = {.timeout = 30 * SLC_SECOND, .linger = 10 * SLC_SECOND};
     int code = parse(argc, argv, &o);
     if (code < 0) code = check(&o);
     if (code >= 0) return code;

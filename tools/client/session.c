@@ -55,7 +55,8 @@ static enum slc_status find_identity(const struct slc_session_options *o, const 
     return status;
 }
 
-static void configure(const struct slc_session_options *o, struct slc_engine_config *c)
+static enum slc_status configure(const struct slc_session_options *o, struct slc_engine_config *c,
+                                 struct slc_error *error)
 {
     slc_engine_config_default(c);
     c->max_clients = 1;
@@ -71,14 +72,18 @@ static void configure(const struct slc_session_options *o, struct slc_engine_con
     c->ca_file = o->ca_file;
     if (o->pacing == 1) slc_traffic_fast(&c->traffic);
     if (o->pacing == 2) c->traffic.pacing = SLC_PACING_NONE;
-    if (o->no_cover) c->traffic.loop_mean = 0;
+    c->traffic.no_loop = o->no_cover;
+    return slc_traffic_words_apply(&o->traffic, &c->traffic, error);
 }
 
 static int start_engine(struct slc_session *s, const struct slc_session_options *o, const struct slc_mixnet *mixnet,
                         const struct slc_client_setup *setup, struct slc_error *error)
 {
     struct slc_engine_config config;
-    configure(o, &config);
+    if (configure(o, &config, error) != SLC_OK) return SLC_EXIT_USAGE;
+    s->refresh_every = config.traffic.topology_fixed ? 0
+                       : o->refresh > 0              ? o->refresh
+                                                     : config.traffic.topology_refresh;
     if (slc_engine_new(&s->engine, &config, mixnet->topology, slc_mixnet_info(mixnet), error) != SLC_OK) {
         return SLC_EXIT_USAGE;
     }
@@ -114,8 +119,8 @@ int slc_session_open(struct slc_session *s, const struct slc_session_options *o,
     }
     slc_guarded_free(secrets);
     slc_mixnet_release(&mixnet);
-    if (code >= 0 || o->network != NULL) return code;
-    enum slc_status status = slc_refresh_start(&s->refresh, o->nym_api, o->refresh, slc_session_wake, s, error);
+    if (code >= 0 || o->network != NULL || s->refresh_every == 0) return code;
+    enum slc_status status = slc_refresh_start(&s->refresh, o->nym_api, s->refresh_every, slc_session_wake, s, error);
     return status == SLC_OK ? -1 : SLC_EXIT_USAGE;
 }
 

@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 #include "tools/client/commands.h"
 #include "tools/client/refresh.h"
+#include "tools/common/traffic.h"
 
 /*
  * One client on an engine of its own: network, identity and registration found, kept and refreshed. Control thread,
@@ -12,21 +13,23 @@
  */
 
 struct slc_session_options {
-    const char *nym_api;  /* or NULL with `network`                                 */
-    const char *network;  /* a topology file; never refreshed                       */
-    const char *gateway;  /* base58; NULL: the one used last, else one by chance    */
-    const char *keys;     /* folder of the identity; NULL: a fresh one, not kept    */
-    unsigned pacing;      /* 0 default, 1 fast, 2 none                              */
-    bool no_cover;        /* no loop cover stream                                   */
+    const char *nym_api; /* or NULL with `network`                                 */
+    const char *network; /* a topology file; never refreshed                       */
+    const char *gateway; /* base58; NULL: the one used last, else one by chance    */
+    const char *keys;    /* folder of the identity; NULL: a fresh one, not kept    */
+    unsigned pacing;     /* 0 default, 1 fast, 2 none                              */
+    bool no_cover;       /* no loop cover stream                                   */
+    struct slc_traffic_words traffic;
     bool tls;             /* wss://                                                 */
     const char *ca_file;  /* NULL: the system's                                     */
-    slc_time refresh;     /* between refreshes of the topology                      */
+    slc_time refresh;     /* between refreshes of the topology; 0: as the traffic says */
     uint64_t fetch_limit; /* ns for the first fetch                                 */
 };
 
 struct slc_session {
     struct slc_engine *engine;
     struct slc_refresh *refresh;
+    slc_time refresh_every; /* 0: never */
     const char *keys;
     uint32_t client;
     struct slc_recipient self;

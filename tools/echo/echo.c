@@ -5,6 +5,7 @@
 #include "tools/common/mixnet.h"
 #include "tools/common/options.h"
 #include "tools/common/signals.h"
+#include "tools/common/traffic.h"
 #include "tools/echo/say.h"
 #include "tools/echo/service.h"
 #include "tools/subcommands.h"
@@ -15,14 +16,13 @@
 
 /* `sluice echo`: the service of service.h as a program that an operator runs. */
 
-#define REFRESH_EVERY (300 * SLC_SECOND)
-
 struct options {
     const char *nym_api, *network, *gateway, *ca_file, *address_file;
-    bool tls, no_cover, json, metrics;
+    bool tls, no_cover, json, metrics, pacing_given;
     unsigned pacing, io, wait;
     uint64_t identities, requesters, threads, metrics_port;
     slc_time duration, connect, linger, status;
+    struct slc_traffic_words traffic;
     struct slc_cpu_list cpus;
 };
 
@@ -56,8 +56,9 @@ static int parse(int argc, char **argv, struct options *o)
         {"requesters", SLC_OPTION_NUMBER, &o->requesters, "N",
          "peers per identity whose SURBs are kept; beyond, the longest silent go (4096)", 1, 10000000, NULL, NULL},
         {"pacing", SLC_OPTION_CHOICE, &o->pacing, "HOW", "none (answers leave at once), default or fast", 0, 0,
-         pacing_names, NULL},
+         pacing_names, &o->pacing_given},
         {"no-cover", SLC_OPTION_FLAG, &o->no_cover, NULL, "no loop cover", 0, 0, NULL, NULL},
+        SLC_TRAFFIC_OPTIONS(&o->traffic),
         {.help = "How long, and what it tells"},
         {"duration", SLC_OPTION_DURATION, &o->duration, "T", "ends by itself (runs until SIGINT or SIGTERM)", 0, 0,
          NULL, NULL},
@@ -102,18 +103,20 @@ static int check(struct options *o)
         return failed(SLC_EXIT_USAGE, "name the network by one of --nym-api URL and --network FILE; a local one is "
                                       "started by: sluice localnet --dir net");
     }
+    if (o->traffic.presets != NULL && (o->pacing_given || o->no_cover)) {
+        return failed(SLC_EXIT_USAGE, "--preset says how packets leave: leave out --pacing and --no-cover");
+    }
     if (o->ca_file != NULL && !o->tls) return failed(SLC_EXIT_USAGE, "--ca-file goes with --tls");
     return -1;
 }
 
-static void configure(const struct options *o, struct slc_echo_config *config)
+static enum slc_status configure(const struct options *o, struct slc_echo_config *config, struct slc_error *error)
 {
     slc_echo_config_default(config, o->requesters);
     struct slc_engine_config *c = &config->engine;
     config->identities = (uint32_t)o->identities;
-    if (o->pacing == 0) c->traffic.pacing = SLC_PACING_POISSON;
-    if (o->pacing == 1) slc_traffic_fast(&c->traffic);
-    if (o->no_cover) c->traffic.loop_mean = 0;
+    if (o->pacing != 2) c->traffic.pacing = SLC_PACING_POISSON;
+    c->traffic.no_loop = o->no_cover;
     if (o->threads > 0) c->runtime.workers = (unsigned)o->threads;
     c->runtime.cpus = o->cpus.count > 0 ? o->cpus.cpu : NULL;
     c->runtime.cpu_count = o->cpus.count;
@@ -122,6 +125,8 @@ static void configure(const struct options *o, struct slc_echo_config *config)
     c->tls = o->tls;
     c->ca_file = o->ca_file;
     if (c->runtime.max_connections < o->identities + 64) c->runtime.max_connections = (size_t)o->identities + 64;
+    enum slc_status status = o->pacing == 1 ? slc_traffic_preset(&c->traffic, "fast", error) : SLC_OK;
+    return status == SLC_OK ? slc_traffic_words_apply(&o->traffic, &c->traffic, error) : status;
 }
 
 /* ---- beginning ---- */
@@ -154,7 +159,7 @@ static int open_all(struct program *p, struct slc_error *error)
     struct slc_echo_config config;
     struct slc_mixnet mixnet;
     uint8_t gateway[SLC_IDENTITY_BYTES];
-    configure(o, &config);
+    if (configure(o, &config, error) != SLC_OK) return SLC_EXIT_USAGE;
     if (o->gateway != NULL) {
         if (slc_base58_key(gateway, o->gateway) != SLC_OK) {
             (void)slc_fail(error, SLC_BAD_ARGUMENT, "--gateway %.60s: not an identity key in base58", o->gateway);
@@ -175,8 +180,9 @@ static int open_all(struct program *p, struct slc_error *error)
             slc_metrics_start(&p->metrics, (uint16_t)o->metrics_port, write_metrics, p->echo, &p->metrics_port, error);
     }
     if (status == SLC_OK) status = slc_echo_start(p->echo, error);
-    if (status == SLC_OK && o->nym_api != NULL) {
-        status = slc_refresh_start(&p->refresh, o->nym_api, REFRESH_EVERY, wake, engine, error);
+    const struct slc_traffic *traffic = &config.engine.traffic;
+    if (status == SLC_OK && o->nym_api != NULL && !traffic->topology_fixed) {
+        status = slc_refresh_start(&p->refresh, o->nym_api, traffic->topology_refresh, wake, engine, error);
     }
     return status == SLC_OK ? -1 : SLC_EXIT_USAGE;
 }

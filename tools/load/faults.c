@@ -6,8 +6,7 @@
 
 /* What happens to a mixnet under load: cuts and epochs of a local one by our order, news of a directory's. */
 
-#define REFRESH_EVERY (300 * SLC_SECOND)
-#define RETRY_AFTER   (SLC_MILLISECOND)
+#define RETRY_AFTER SLC_MILLISECOND
 
 static void wake(void *engine)
 {
@@ -20,8 +19,8 @@ enum slc_status slc_load_faults_begin(struct slc_load *l, struct slc_error *erro
     struct slc_load_faults *f = &l->faults;
     f->next_cut = o->cut_every > 0 ? slc_now() + o->cut_every : SLC_NEVER;
     f->next_epoch = l->target->net != NULL ? slc_now() : SLC_NEVER;
-    if (o->api == NULL) return SLC_OK;
-    return slc_refresh_start(&f->refresh, o->api, REFRESH_EVERY, wake, l->engine, error);
+    if (o->api == NULL || l->traffic.topology_fixed) return SLC_OK;
+    return slc_refresh_start(&f->refresh, o->api, l->traffic.topology_refresh, wake, l->engine, error);
 }
 
 void slc_load_faults_end(struct slc_load *l)

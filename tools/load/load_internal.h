@@ -6,6 +6,7 @@
 #include "engine/node/localnet.h"
 #include "tools/common/mixnet.h"
 #include "tools/common/options.h"
+#include "tools/common/traffic.h"
 #include "tools/load/arrivals.h"
 #include "tools/load/ledger.h"
 #include "tools/load/message.h"
@@ -37,6 +38,8 @@ struct slc_load_options {
     uint64_t message_bytes, surbs, hop_delay;
     bool hop_delay_given;
     unsigned packet_size; /* index into the choices */
+    bool packet_size_given;
+    struct slc_traffic_words traffic;
     uint64_t seed;
     bool seed_given;
 
@@ -52,10 +55,8 @@ struct slc_load_options {
 
 /* Parses and checks the command line, and completes rates and seed. Returns -1 to go on, else the exit code. */
 int slc_load_options_parse(int argc, char **argv, struct slc_load_options *options);
-/* The engine's traffic as the options ask for it. */
+/* The engine's traffic as the options ask for it; they were checked. */
 void slc_load_traffic(const struct slc_load_options *options, struct slc_traffic *traffic);
-/* The delays that hold for services too. */
-void slc_load_delays(const struct slc_load_options *options, struct slc_traffic *traffic);
 /*
  * SURBs that a message carries. In a ping, unless named: what its answer takes, and in a client's first request besides
  * what a service keeps for asking for more (docs/protocol/4-client.md, section 7.4).

@@ -92,9 +92,10 @@ static int parse(int argc, char **argv, struct slc_load_options *o)
          0, pacing_choices, &o->pacing_given},
         {"no-cover", SLC_OPTION_FLAG, &o->no_cover, NULL, "no cover packets; implies --pacing none", 0, 0, NULL, NULL},
         {"packet-size", SLC_OPTION_CHOICE, &o->packet_size, "SIZE", "regular (default), extended8, 16 or 32", 0, 0,
-         packet_choices, NULL},
+         packet_choices, &o->packet_size_given},
         {"hop-delay", SLC_OPTION_DURATION, &o->hop_delay, "TIME", "mean delay per hop; default 15ms", 0,
          10 * SLC_SECOND, NULL, &o->hop_delay_given},
+        SLC_TRAFFIC_OPTIONS(&o->traffic),
 
         {NULL, 0, NULL, NULL, "The local mixnet:", 0, 0, NULL, NULL},
         {"mixnodes", SLC_OPTION_NUMBER, &o->mixnodes, "N", "in three layers; default 3", 3, 1000, NULL, NULL},
@@ -138,6 +139,19 @@ static int refuse(const char *why)
     return SLC_EXIT_USAGE;
 }
 
+static enum slc_status make_traffic(const struct slc_load_options *o, struct slc_traffic *traffic,
+                                    struct slc_error *error)
+{
+    slc_traffic_default(traffic);
+    if (o->pacing == SLC_LOAD_PACING_FAST) slc_traffic_fast(traffic);
+    if (o->pacing == SLC_LOAD_PACING_NONE) traffic->pacing = SLC_PACING_NONE;
+    if (o->no_cover) traffic->no_loop = true;
+    enum slc_status status = slc_traffic_words_apply(&o->traffic, traffic, error);
+    if (o->hop_delay_given) traffic->hop_delay = traffic->ack_hop_delay = o->hop_delay;
+    if (o->packet_size_given) traffic->size = packet_sizes[o->packet_size];
+    return status == SLC_OK ? slc_traffic_check(traffic, error) : status;
+}
+
 static int check(struct slc_load_options *o)
 {
     if ((o->local ? 1 : 0) + (o->network != NULL ? 1 : 0) + (o->api != NULL ? 1 : 0) > 1) {
@@ -145,10 +159,16 @@ static int check(struct slc_load_options *o)
     }
     o->local = o->network == NULL && o->api == NULL;
     if (o->rate_given && o->total_rate_given) return refuse("give --rate or --total-rate, not both");
+    if (o->traffic.presets != NULL && (o->pacing_given || o->no_cover)) {
+        return refuse("--preset says how packets leave: leave out --pacing and --no-cover");
+    }
     if (o->no_cover && o->pacing_given && o->pacing != SLC_LOAD_PACING_NONE) {
         return refuse("--no-cover: empty slots of a Poisson stream are cover packets; it goes with --pacing none only");
     }
     if (o->no_cover) o->pacing = SLC_LOAD_PACING_NONE;
+    struct slc_traffic traffic;
+    struct slc_error error = {0};
+    if (make_traffic(o, &traffic, &error) != SLC_OK) return refuse(error.text);
     if (o->epoch % SLC_SECOND != 0) return refuse("--epoch wants whole seconds, as 60s");
     if (!o->local && (o->cut_every > 0 || o->loss > 0 || o->duplicate > 0)) {
         return refuse("--cut-every, --loss and --duplicate belong to a local mixnet; another one has POST /control");
@@ -197,19 +217,9 @@ int slc_load_options_parse(int argc, char **argv, struct slc_load_options *o)
     return result;
 }
 
-void slc_load_delays(const struct slc_load_options *o, struct slc_traffic *traffic)
-{
-    if (o->hop_delay_given) traffic->hop_delay = traffic->ack_hop_delay = o->hop_delay;
-    traffic->size = packet_sizes[o->packet_size];
-}
-
 void slc_load_traffic(const struct slc_load_options *o, struct slc_traffic *traffic)
 {
-    slc_traffic_default(traffic);
-    if (o->pacing == SLC_LOAD_PACING_FAST) slc_traffic_fast(traffic);
-    if (o->pacing == SLC_LOAD_PACING_NONE) traffic->pacing = SLC_PACING_NONE;
-    if (o->no_cover) traffic->loop_mean = 0;
-    slc_load_delays(o, traffic);
+    (void)!make_traffic(o, traffic, NULL);
 }
 
 static size_t fragments_of(enum slc_message_kind kind, uint32_t surbs, uint64_t bytes,
@@ -258,7 +268,8 @@ enum slc_status slc_load_may(const struct slc_load_options *o, const struct slc_
     }
     double slots = slc_traffic_slots_per_second(traffic);
     double messages = o->rate * (double)slc_load_packets_per_message(o, traffic);
-    double loop = traffic->loop_mean > 0 ? (double)SLC_SECOND / (double)traffic->loop_mean : 0;
+    slc_time mean = slc_traffic_loop_mean(traffic);
+    double loop = mean > 0 ? (double)SLC_SECOND / (double)mean : 0;
     double packets = ((slots > 0 ? slots : messages) + loop) * (double)o->clients;
     if (o->ping && o->to.count == 0 && o->address_file == NULL) {
         size_t answer = fragments_of(SLC_MESSAGE_REPLY, 0, o->message_bytes, traffic);

@@ -134,8 +134,12 @@ static enum slc_status start_services(struct slc_ping *p, const struct slc_load_
     config.arrived = take_arrival;
     config.self = p;
     struct slc_engine_config *c = &config.engine;
-    if (o->no_cover) c->traffic.loop_mean = 0;
-    slc_load_delays(o, &c->traffic);
+    /* As the clients, but for what a service is: answers leave at once, and it keeps what many sent it. */
+    struct slc_traffic of_service = c->traffic;
+    slc_load_traffic(o, &c->traffic);
+    c->traffic.pacing = of_service.pacing;
+    c->traffic.max_sender_tags = of_service.max_sender_tags;
+    c->traffic.max_stored_surbs = of_service.max_stored_surbs;
     c->runtime.workers = o->threads > 0 ? (unsigned)o->threads : 1;
     c->runtime.wait = (enum slc_wait)o->wait;
     c->runtime.backend = (enum slc_loop_backend)o->io;

@@ -402,7 +402,7 @@ static void run_phases(struct slc_load *l)
 
 static void describe(struct slc_load *l)
 {
-    static const char *const arrivals[] = {"poisson", "constant"}, *const pacing[] = {"default", "fast", "none"};
+    static const char *const arrivals[] = {"poisson", "constant"};
     const struct slc_load_options *o = l->options;
     struct slc_report *r = l->report;
     memcpy(r->target, l->target->text, sizeof r->target);
@@ -411,8 +411,13 @@ static void describe(struct slc_load *l)
     r->client_rate = o->rate;
     r->total_rate = o->total_rate;
     r->arrivals = arrivals[o->arrivals];
-    r->pacing = pacing[o->pacing];
-    r->cover = !o->no_cover;
+    bool poisson = l->traffic.pacing == SLC_PACING_POISSON;
+    r->pacing = poisson ? "poisson" : "none";
+    r->slots_per_second = slc_traffic_slots_per_second(&l->traffic);
+    r->adaptive = poisson && l->traffic.adaptive;
+    r->cover = poisson || slc_traffic_loop_mean(&l->traffic) > 0;
+    r->presets = o->traffic.presets;
+    r->sets = &o->traffic.sets;
     r->message_bytes = (size_t)o->message_bytes;
     r->packets_per_message = slc_load_packets_per_message(o, &l->traffic);
     r->surbs = slc_load_surbs(o, &l->traffic, false);
@@ -448,7 +453,7 @@ int slc_load_run(const struct slc_load_options *options, struct slc_load_target 
     l->target = target;
     l->report = report;
     slc_load_traffic(options, &l->traffic);
-    l->lead = options->pacing == SLC_LOAD_PACING_NONE ? UNPACED_LEAD : 0;
+    l->lead = l->traffic.pacing == SLC_PACING_NONE ? UNPACED_LEAD : 0;
     describe(l);
     slc_load_progress_init(&l->progress, options->quiet);
     bool fits = slc_load_fits(options, &l->traffic, &error) == SLC_OK;

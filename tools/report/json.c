@@ -82,7 +82,14 @@ static void add_load(struct json *j, const struct slc_report *r)
     number(j, load, "rate_total", r->total_rate);
     text(j, load, "arrivals", r->arrivals);
     text(j, load, "pacing", r->pacing);
+    number(j, load, "slots_per_second", r->slots_per_second);
+    flag(j, load, "adaptive", r->adaptive);
     flag(j, load, "cover", r->cover);
+    text(j, load, "preset", r->presets != NULL ? r->presets : "");
+    cJSON *sets = array(j, load, "set");
+    for (unsigned i = 0; r->sets != NULL && i < r->sets->count; i++) {
+        (void)append(j, sets, cJSON_CreateString(r->sets->text[i]));
+    }
     count(j, load, "message_bytes", r->message_bytes);
     count(j, load, "packets_per_message", r->packets_per_message);
     count(j, load, "surbs_per_message", r->surbs);

@@ -5,6 +5,7 @@
 #include "engine/client/client.h"
 #include "engine/runtime/histogram.h"
 #include "engine/runtime/runtime.h"
+#include "tools/common/options.h"
 #include "tools/common/page.h"
 #include "tools/echo/service.h"
 
@@ -98,7 +99,11 @@ struct slc_report {
     uint32_t client_count;
     double client_rate, total_rate; /* messages a second */
     const char *arrivals, *pacing;
+    double slots_per_second; /* of each client's main stream; 0: no pacing   */
+    bool adaptive;           /* slots slow down while a gateway does not keep up */
     bool cover;
+    const char *presets;              /* --preset, or NULL                        */
+    const struct slc_text_list *sets; /* --set, or NULL                           */
     size_t message_bytes, packets_per_message;
     uint32_t surbs;
     bool ping;              /* messages are requests, answered by SURB                       */

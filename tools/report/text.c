@@ -62,6 +62,10 @@ static void print_head(const struct slc_report *r, FILE *out)
                   r->packets_per_message, r->packets_per_message == 1 ? "" : "s", r->pacing,
                   r->cover ? "" : ", no cover", r->surbs > 0 && !r->ping ? ", with SURBs" : "",
                   (unsigned long long)r->seed);
+    if (r->presets != NULL) (void)fprintf(out, "  preset %s\n", r->presets);
+    for (unsigned i = 0; r->sets != NULL && i < r->sets->count; i++) {
+        (void)fprintf(out, "  set %s\n", r->sets->text[i]);
+    }
     if (r->ping) {
         (void)fprintf(out, "  answered by %u service%s %s; %u SURBs in a request, %u in a client's first\n",
                       r->services, r->services == 1 ? "" : "s", r->services_here ? "in this process" : "elsewhere",

@@ -14,7 +14,8 @@ static char said[4096];
 
 static int parse(struct slc_load_options *options, const char *line)
 {
-    char copy[512], *argv[32] = {"load"};
+    static char copy[512]; /* the options point into it */
+    char *argv[32] = {"load"};
     int argc = 1;
     (void)snprintf(copy, sizeof copy, "%s", line);
     for (char *word = strtok(copy, " "); word != NULL && argc < 31; word = strtok(NULL, " ")) {
@@ -91,6 +92,10 @@ static void each_bad_command_line_is_refused_with_its_reason(void **state)
     refused("--ping --services 0", "--services 0: want");
     refused("--network x --cut-every 30s", "belong to a local mixnet");
     refused("--network x --loss 2%", "belong to a local mixnet");
+    refused("--set traffic.average_packet_delay", "--set: ");
+    refused("--set no.such=1", "--set: no.such: no such option");
+    refused("--preset nobody", "--preset: nobody: no such preset");
+    refused("--preset fast --pacing none", "--preset says how packets leave");
     refused("--epoch 1500ms", "whole seconds");
     refused("--frobnicate", "unknown option --frobnicate");
     refused("here", "here");
@@ -118,10 +123,10 @@ static void no_cover_is_the_references_own_no_cover(void **state)
     assert_int_equal(parse(&o, "--no-cover"), -1);
     slc_load_traffic(&o, &traffic);
     assert_int_equal(traffic.pacing, SLC_PACING_NONE);
-    assert_int_equal(traffic.loop_mean, 0);
+    assert_int_equal(slc_traffic_loop_mean(&traffic), 0);
     assert_int_equal(parse(&o, "--pacing none"), -1);
     slc_load_traffic(&o, &traffic);
-    assert_int_equal(traffic.loop_mean, 200 * SLC_MILLISECOND);
+    assert_int_equal(slc_traffic_loop_mean(&traffic), 200 * SLC_MILLISECOND);
 }
 
 static void messages_are_counted_in_packets_head_and_all(void **state)
@@ -178,6 +183,27 @@ static void foreign_networks_need_the_flag_and_have_a_ceiling(void **state)
     assert_non_null(strstr(error.text, "1045 packets/s"));
 }
 
+static void presets_and_debug_options_reach_the_traffic_in_order(void **state)
+{
+    (void)state;
+    struct slc_load_options o;
+    struct slc_traffic traffic;
+    assert_int_equal(parse(&o, "--set traffic.message_sending_average_delay=400ms --set "
+                               "cover_traffic.loop_cover_traffic_average_delay=4s"),
+                     -1);
+    slc_load_traffic(&o, &traffic);
+    assert_int_equal(traffic.main_mean, 400 * SLC_MILLISECOND);
+    assert_int_equal(slc_traffic_loop_mean(&traffic), 4 * SLC_SECOND);
+    assert_int_equal(parse(&o, "--preset fast --set traffic.average_packet_delay=7ms"), -1);
+    slc_load_traffic(&o, &traffic);
+    assert_int_equal(traffic.main_mean, 4 * SLC_MILLISECOND);
+    assert_int_equal(traffic.hop_delay, 7 * SLC_MILLISECOND);
+    assert_int_equal(parse(&o, "--preset no-cover"), -1);
+    slc_load_traffic(&o, &traffic);
+    assert_int_equal(traffic.pacing, SLC_PACING_NONE);
+    assert_int_equal(slc_traffic_loop_mean(&traffic), 0);
+}
+
 static void a_request_carries_what_its_answer_takes_and_the_first_the_services_reserve(void **state)
 {
     (void)state;
@@ -211,6 +237,7 @@ int main(void)
         cmocka_unit_test(seeds_are_drawn_unless_given_and_fit_json),
         cmocka_unit_test(no_cover_is_the_references_own_no_cover),
         cmocka_unit_test(messages_are_counted_in_packets_head_and_all),
+        cmocka_unit_test(presets_and_debug_options_reach_the_traffic_in_order),
         cmocka_unit_test(a_request_carries_what_its_answer_takes_and_the_first_the_services_reserve),
         cmocka_unit_test(a_rate_beyond_the_slots_is_noticed_with_its_arithmetic),
         cmocka_unit_test(foreign_networks_need_the_flag_and_have_a_ceiling),

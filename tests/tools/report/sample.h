@@ -107,6 +107,8 @@ static inline void sample_parts(struct slc_report *r)
     }
 }
 
+static const struct slc_text_list sample_sets = {.text = {"traffic.average_packet_delay=10ms"}, .count = 1};
+
 /* Of a ping with services in this process; to be freed with sample_free(). */
 static inline void sample_report(struct slc_report *r)
 {
@@ -116,7 +118,11 @@ static inline void sample_report(struct slc_report *r)
                              .client_rate = 40,
                              .total_rate = 1000,
                              .arrivals = "poisson",
-                             .pacing = "default",
+                             .pacing = "poisson",
+                             .slots_per_second = 50,
+                             .adaptive = true,
+                             .presets = "default",
+                             .sets = &sample_sets,
                              .cover = true,
                              .message_bytes = 1000,
                              .packets_per_message = 1,
