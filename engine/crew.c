@@ -244,7 +244,10 @@ static void add_client(struct crew *crew, uint32_t client, struct newcomer *newc
     struct slc_error error = {0};
     crew->numbers[index] = client;
     if (newcomer->setup.shared_key != NULL) newcomer->setup.shared_key = newcomer->shared_key;
+    crew->identities[index] = newcomer->setup.identity;
     enum slc_status status = slc_clients_add_at(crew->clients, &newcomer->setup, now, index);
+    if (status == SLC_OK) slc_memories_restore(&newcomer->memories, crew->clients, index, now);
+    slc_memories_free(&newcomer->memories);
     slc_guarded_free(newcomer);
     if (status == SLC_OK) return;
     (void)slc_fail(&error, status, "adding the client: %s", slc_status_text(status));
@@ -316,11 +319,22 @@ static slc_time crew_run(void *self, slc_time now)
 {
     struct crew *crew = self;
     bool told = tell_backlog(crew);
+    slc_crew_hear_durable(crew, now);
     bool again = slc_clients_run(crew->clients, now, slc_unix_seconds());
     slc_time next = close_on(crew, now);
+    slc_crew_hand_records(crew);
     atomic_store_explicit(&crew->ready, slc_clients_ready(crew->clients), memory_order_relaxed);
     if (again) return now + SLC_MILLISECOND / 4;
     return told || next < now + SLC_MILLISECOND ? next : now + SLC_MILLISECOND;
+}
+
+/* Stopped without an orderly end. */
+static void crew_stop(void *self, slc_time now)
+{
+    struct crew *crew = self;
+    (void)now;
+    slc_clients_settle(crew->clients);
+    slc_crew_hand_records(crew);
 }
 
 struct slc_role slc_crew_role(struct crew *crew)
@@ -330,7 +344,8 @@ struct slc_role slc_crew_role(struct crew *crew)
                              .received = crew_received,
                              .due = crew_due,
                              .command = crew_command,
-                             .run = crew_run};
+                             .run = crew_run,
+                             .stop = crew_stop};
 }
 
 /* ---- making ---- */
@@ -347,9 +362,10 @@ enum slc_status slc_crew_init(struct crew *crew, struct slc_engine *e, const str
     crew->generations = calloc(clients, sizeof *crew->generations);
     crew->numbers = calloc(clients, sizeof *crew->numbers);
     crew->queues = calloc(clients, sizeof *crew->queues);
+    crew->identities = calloc(clients, sizeof *crew->identities);
     crew->frames = calloc(FRAMES, sizeof *crew->frames);
     bool made = crew->links != NULL && crew->generations != NULL && crew->numbers != NULL && crew->queues != NULL;
-    if (!made || crew->frames == NULL) return SLC_NO_MEMORY;
+    if (!made || crew->identities == NULL || crew->frames == NULL) return SLC_NO_MEMORY;
     const struct slc_clients_config config = {.traffic = &c->traffic,
                                               .random = &crew->random,
                                               .max_clients = clients,
@@ -364,7 +380,8 @@ enum slc_status slc_crew_init(struct crew *crew, struct slc_engine *e, const str
                                                        .disconnect = port_disconnect,
                                                        .arm = port_arm,
                                                        .event = port_event,
-                                                       .message_done = port_message_done}};
+                                                       .message_done = port_message_done,
+                                                       .keep = c->storage != NULL ? slc_crew_keep : NULL}};
     status = slc_clients_new(&crew->clients, &config);
     size_t parcel_bytes = sizeof(struct parcel) + c->message_bytes;
     if (status == SLC_OK) status = slc_buffers_init(&crew->outgoing, parcel_bytes, c->message_slots);
@@ -386,6 +403,7 @@ void slc_crew_free(struct crew *crew)
     free(crew->generations);
     free(crew->numbers);
     free(crew->queues);
+    free(crew->identities);
     free(crew->frames);
     slc_buffers_free(&crew->outgoing);
     slc_buffers_free(&crew->delivered);

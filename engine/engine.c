@@ -42,6 +42,7 @@ static enum slc_status make_all(struct slc_engine *e, const struct slc_rotation_
     if (status != SLC_OK) (void)slc_fail(error, status, "making the engine: %s", slc_status_text(status));
     if (status == SLC_OK && e->config.tls) status = slc_tls_client(&e->tls, e->config.ca_file, error);
     if (status == SLC_OK) status = slc_runtime_new(&e->runtime, &e->config.runtime, roles, error);
+    if (status == SLC_OK && slc_keeping_new(e) != SLC_OK) status = slc_fail(error, SLC_NO_MEMORY, "no memory");
     free(roles);
     return status;
 }
@@ -71,7 +72,8 @@ enum slc_status slc_engine_new(struct slc_engine **engine, const struct slc_engi
 
 enum slc_status slc_engine_start(struct slc_engine *e, struct slc_error *error)
 {
-    enum slc_status status = slc_runtime_start(e->runtime, error);
+    enum slc_status status = slc_keeping_start(e, error);
+    if (status == SLC_OK) status = slc_runtime_start(e->runtime, error);
     e->started = status == SLC_OK;
     return status;
 }
@@ -91,6 +93,7 @@ static void tell_crews_to_close(struct slc_engine *e)
 void slc_engine_stop(struct slc_engine *e)
 {
     if (e->runtime != NULL) slc_runtime_stop(e->runtime);
+    slc_keeping_stop(e);
     e->started = false;
     e->closing = true;
     e->told = e->workers;
@@ -120,6 +123,7 @@ void slc_engine_free(struct slc_engine *e)
         free(e->seats[i].text);
     }
     free(e->seats);
+    slc_keeping_free(e);
     slc_runtime_free(e->runtime);
     slc_tls_free(e->tls);
     slc_topology_release(e->topology);
@@ -181,15 +185,39 @@ static enum slc_status command(struct slc_engine *e, uint32_t client, const stru
     return slc_runtime_command(e->runtime, slc_place_of(client) % e->workers, &note);
 }
 
-static enum slc_status send_newcomer(struct slc_engine *e, const struct slc_client_setup *setup, uint32_t client)
+static enum slc_status send_newcomer(struct slc_engine *e, const struct slc_client_setup *setup, uint64_t identity,
+                                     const struct memories *memories, uint32_t client)
 {
     struct newcomer *newcomer = slc_guarded_new(sizeof *newcomer);
     if (newcomer == NULL) return SLC_NO_MEMORY;
     newcomer->setup = *setup;
+    newcomer->setup.identity = identity;
+    newcomer->memories = *memories;
     if (setup->shared_key != NULL) memcpy(newcomer->shared_key, setup->shared_key, sizeof newcomer->shared_key);
     enum slc_status status =
         command(e, client, &(struct command){.kind = COMMAND_ADD, .client = client, .newcomer = newcomer});
     if (status != SLC_OK) slc_guarded_free(newcomer);
+    return status;
+}
+
+/* Puts a client with what it remembers on its worker. */
+static enum slc_status settle_in(struct slc_engine *e, const struct slc_client_setup *setup, uint64_t identity,
+                                 struct memories *memories, uint32_t number)
+{
+    uint32_t index = slc_place_of(number) / e->workers;
+    struct crew *crew = crew_of(e, number);
+    enum slc_status status;
+    if (e->started) {
+        status = send_newcomer(e, setup, identity, memories, number);
+    } else {
+        crew->numbers[index] = number;
+        crew->identities[index] = identity;
+        status = slc_clients_add_at(crew->clients, setup, slc_now(), index);
+        if (status == SLC_OK) slc_memories_restore(memories, crew->clients, index, slc_now());
+    }
+    if (status == SLC_OK) return SLC_OK;
+    slc_memories_free(memories);
+    slc_keeping_dismiss(e, identity, slc_place_of(number) % e->workers);
     return status;
 }
 
@@ -199,16 +227,11 @@ enum slc_status slc_engine_add(struct slc_engine *e, const struct slc_client_set
     if (slc_topology_find(e->topology, setup->gateway) == NULL) return SLC_NO_ROUTE;
     struct seat *seat = take_seat(e);
     if (seat == NULL) return SLC_FULL;
-    uint32_t place = (uint32_t)(seat - e->seats);
-    uint32_t number = seat->generation << PLACE_BITS | place;
-    struct crew *crew = crew_of(e, number);
-    enum slc_status status;
-    if (e->started) {
-        status = send_newcomer(e, setup, number);
-    } else {
-        crew->numbers[place / e->workers] = number;
-        status = slc_clients_add_at(crew->clients, setup, slc_now(), place / e->workers);
-    }
+    uint32_t number = seat->generation << PLACE_BITS | (uint32_t)(seat - e->seats);
+    struct memories memories;
+    seat->identity = setup->identity;
+    enum slc_status status = slc_keeping_admit(e, &seat->identity, &setup->keys, &memories);
+    if (status == SLC_OK) status = settle_in(e, setup, seat->identity, &memories, number);
     if (status != SLC_OK) {
         give_seat(e, seat);
         return status;
@@ -372,6 +395,7 @@ static void note_event(struct slc_engine *e, const struct slc_engine_event *even
         note_settled(e, seat, event);
         return;
     case SLC_CLIENT_REMOVED:
+        slc_keeping_dismiss(e, seat->identity, slc_place_of(event->client) % e->workers);
         give_seat(e, seat);
         return;
     default:
@@ -380,10 +404,12 @@ static void note_event(struct slc_engine *e, const struct slc_engine_event *even
 }
 
 /* The last event of one worker; of the last worker, the last of all. */
-static bool note_end(struct slc_engine *e)
+static bool note_end(struct slc_engine *e, struct slc_engine_event *event)
 {
     if (++e->ended < e->workers) return false;
     slc_engine_stop(e);
+    event->status = e->keeping.error.status;
+    if (event->status != SLC_OK) event->text = e->keeping.error.text;
     return true;
 }
 
@@ -400,7 +426,7 @@ static size_t poll_worker(struct slc_engine *e, unsigned worker, struct slc_engi
     for (size_t i = 0; i < got; i++) {
         memcpy(&events[n], notes[i].bytes, sizeof *events);
         if (events[n].kind == SLC_CLIENT_CLOSED) {
-            n += note_end(e);
+            n += note_end(e, &events[n]);
         } else {
             note_event(e, &events[n++]);
         }
@@ -415,6 +441,7 @@ size_t slc_engine_poll(struct slc_engine *e, struct slc_engine_event *events, si
     bool more = false;
     tell_crews_to_close(e);
     slc_runtime_heard(e->runtime);
+    if (cap > 0 && e->ended < e->workers && slc_keeping_news(e, events)) n++;
     for (; tried < e->workers && n < cap; tried++) {
         n += poll_worker(e, e->next_poll++ % e->workers, events + n, cap - n, &more);
     }

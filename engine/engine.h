@@ -4,6 +4,7 @@
 
 #include "engine/client/client.h"
 #include "engine/runtime/runtime.h"
+#include "engine/storage/keeper.h"
 
 /*
  * The engine as a program uses it: virtual clients spread over pinned workers, driven from one control thread.
@@ -21,6 +22,7 @@ struct slc_engine_config {
     size_t message_slots; /* how many per worker, in each direction; longer messages, or more at once, are allocated */
     bool tls;             /* connect by wss:// to hostname and wss_port; else ws:// to the first IP                 */
     const char *ca_file;  /* with tls: trust this instead of the system's roots; NULL: the system's                 */
+    struct slc_storage *storage; /* outlives the engine; NULL: nothing is kept, no disk is touched                 */
 };
 /* One worker less than CPUs (at least 1), one network thread, default traffic. */
 void slc_engine_config_default(struct slc_engine_config *config);
@@ -49,6 +51,10 @@ void slc_engine_free(struct slc_engine *engine);
 /*
  * Adds a client, before or after slc_engine_start(). `client` is its number: what events carry and all else takes. A
  * number is not used again before 4096 other clients had its place, so that a stale one is recognised (SLC_NOT_FOUND).
+ *
+ * With a storage, an identity of number 0 is written to it, as a new one, before it is used, and what is kept of any
+ * other comes back; both wait for the disk. SLC_NOT_FOUND: there is no such identity; SLC_DUPLICATE: it is in use;
+ * SLC_MALFORMED, SLC_IO, SLC_DENIED: the storage, slc_engine_storage_words() says more (SLC_FULL too, with words).
  *
  * SLC_FULL: max_clients are there; SLC_NO_ROUTE: the gateway is not in the topology; SLC_AGAIN: the worker is busy, try
  * again after slc_engine_poll(); SLC_NO_MEMORY. After start, what fails later is a FAILED event.
@@ -128,7 +134,7 @@ struct slc_engine_event {
     uint64_t token;
     slc_time at; /* SENT: due time of the first fragment; others: when the worker saw it */
     enum slc_status status;
-    const char *text; /* LOST, FAILED, TOPOLOGY: why; lives until slc_engine_release() */
+    const char *text; /* LOST, FAILED, TOPOLOGY, STORAGE: why; lives until slc_engine_release() */
     bool has_tag, is_reply;
     uint8_t tag[SLC_SENDER_TAG_BYTES];
     uint8_t *data; /* DELIVERED: yours until slc_engine_release(); NULL: no memory for `len` bytes, they are lost */
@@ -149,7 +155,13 @@ void slc_engine_wake(struct slc_engine *engine);
  */
 int slc_engine_fd(struct slc_engine *engine);
 
+/* What the storage said last, "": nothing is wrong. Control thread; lives until the next call of any function here. */
+const char *slc_engine_storage_words(const struct slc_engine *engine);
+
 /* ---- numbers; any thread ---- */
+
+/* Zeros without a storage. */
+void slc_engine_storage(const struct slc_engine *engine, struct slc_keeper_report *report);
 
 void slc_engine_counters(const struct slc_engine *engine, struct slc_client_counters *counters);
 void slc_engine_gateway_counters(const struct slc_engine *engine, const uint8_t gateway[SLC_IDENTITY_BYTES],

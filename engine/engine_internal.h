@@ -15,9 +15,16 @@
 
 enum command_kind { COMMAND_SEND, COMMAND_TOPOLOGY, COMMAND_ADD, COMMAND_REMOVE, COMMAND_CLOSE };
 
+/* What an earlier life has left. */
+struct memories {
+    struct slc_stored_record **records;
+    size_t count, cap;
+};
+
 /* A client on its way to its worker; in guarded memory. */
 struct newcomer {
     struct slc_client_setup setup; /* its shared key, if any, is the one below */
+    struct memories memories;
     uint8_t shared_key[SLC_SEAL_KEY_BYTES];
 };
 
@@ -56,6 +63,8 @@ struct crew {
     uint32_t *generations; /* of its connections, to know a stale one  */
     uint32_t *numbers;     /* of the clients in their places           */
     uint32_t *queues;      /* fragments that wait; written by the crew, read by control, relaxed */
+    uint64_t *identities;  /* numbers in the storage; 0: not kept      */
+    uint64_t durable;      /* records that clients know to be on disk  */
     struct slc_client_frame *frames;
     struct slc_buffers outgoing;  /* taken by control, given back by the crew */
     struct slc_buffers delivered; /* taken by the crew, given back by control */
@@ -78,11 +87,22 @@ struct seat {
     enum slc_status status;
     char *text; /* of the last loss; NULL: none */
     size_t messages, bytes;
+    uint64_t identity; /* in the storage; 0: not kept */
     struct slc_recipient recipient;
+};
+
+/* Control's side of the storage. */
+struct keeping {
+    struct slc_keeper *keeper; /* NULL: ephemeral */
+    uint64_t *uses;            /* of identities, by number */
+    size_t use_count;
+    enum slc_status told; /* by the last event */
+    struct slc_error error;
 };
 
 struct slc_engine {
     struct slc_engine_config config;
+    struct keeping keeping;
     struct slc_runtime *runtime;
     struct slc_topology *topology; /* the newest; control's */
     struct slc_tls *tls;
@@ -102,6 +122,30 @@ static inline uint32_t slc_place_of(uint32_t client)
 {
     return client & ((1U << PLACE_BITS) - 1);
 }
+
+/* ---- keeping.c: the storage; without one these do nothing ---- */
+
+SLC_MUST_CHECK enum slc_status slc_keeping_new(struct slc_engine *engine);
+SLC_MUST_CHECK enum slc_status slc_keeping_start(struct slc_engine *engine, struct slc_error *error);
+/* After the workers have ended. */
+void slc_keeping_stop(struct slc_engine *engine);
+void slc_keeping_free(struct slc_engine *engine);
+/* Writes a new identity and gives it its number, or loads what another has left. */
+SLC_MUST_CHECK enum slc_status slc_keeping_admit(struct slc_engine *engine, uint64_t *identity,
+                                                 const struct slc_client_keys *keys, struct memories *memories);
+/* Its client, of this worker, is gone. */
+void slc_keeping_dismiss(struct slc_engine *engine, uint64_t identity, unsigned worker);
+/* Whether there is an event to tell. */
+bool slc_keeping_news(struct slc_engine *engine, struct slc_engine_event *event);
+/* Hands them to a client that was just added, and frees them. */
+void slc_memories_restore(struct memories *memories, struct slc_clients *clients, uint32_t index, slc_time now);
+void slc_memories_free(struct memories *memories);
+/* Worker: the port's keep(); news from the disk; the end of a turn. */
+uint64_t slc_crew_keep(void *crew, uint32_t index, const struct slc_client_record *record);
+void slc_crew_hear_durable(struct crew *crew, slc_time now);
+void slc_crew_hand_records(struct crew *crew);
+
+/* ---- crew.c ---- */
 
 /* What one worker does with its clients. */
 struct slc_role slc_crew_role(struct crew *crew);

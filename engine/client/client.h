@@ -63,7 +63,10 @@ enum slc_client_event_kind {
     SLC_CLIENT_REMOVED,  /* last event of a client that was removed; its number may come back for another          */
     SLC_CLIENT_LANE,     /* answer to slc_engine_lane_queue(): `len` fragments wait in lane `token`                */
     SLC_CLIENT_TOPOLOGY, /* of no client: a refresh of the topology ended: `status`, `text`                        */
-    SLC_CLIENT_CLOSED,   /* of no client, the last event of all: slc_engine_close() is done                        */
+    SLC_CLIENT_STORAGE,  /* of no client: the storage cannot write, what needs it waits: `status`, `text`; SLC_OK:
+                            it can again                                                                            */
+    SLC_CLIENT_CLOSED,   /* of no client, the last event of all: slc_engine_close() is done; `status`, `text`: what
+                            could not be kept                                                                       */
 };
 
 struct slc_client_event {

@@ -474,6 +474,8 @@ uint64_t slc_keep(struct slc_clients *c, const struct client *k, const struct sl
 void slc_keep_registration(struct slc_clients *c, const struct client *k);
 /* Asks the disk to release `block`'s SURBs up to `released`; idempotent while it is on its way. */
 void slc_keep_lease(struct slc_clients *c, const struct client *k, struct surb_block *block, uint32_t released);
+/* Gives back what was released of its blocks and not used: the client sends nothing any more. */
+void slc_keep_settle(struct slc_clients *c, const struct client *k);
 /* The block is no more. */
 void slc_keep_block_end(struct slc_clients *c, const struct client *k, struct surb_block *block);
 /* The message's SURBs are made: it is queued now, or when their keys are durable. */

@@ -463,6 +463,7 @@ static void leave(struct slc_clients *c, struct client *k, slc_time now)
     slc_schedule_stop(&k->main);
     slc_schedule_stop(&k->loop);
     k->leaving = true;
+    slc_keep_settle(c, k);
     if (k->ready && (forget || t->remember_stats)) {
         slc_gateway_client_leave(k->session, &farewell, now);
         take_events(c, k, now);

@@ -126,13 +126,18 @@ enum slc_status slc_clients_restore(struct slc_clients *c, uint32_t index, const
     }
 }
 
+void slc_keep_settle(struct slc_clients *c, const struct client *k)
+{
+    const struct replies *r = k->replies;
+    if (c->port.keep == NULL) return;
+    for (uint32_t s = 0; r != NULL && s < r->stores_len; s++) {
+        slc_store_settle(c, k, r->stores[s]);
+    }
+}
+
 void slc_clients_settle(struct slc_clients *c)
 {
-    if (c->port.keep == NULL) return;
     for (size_t i = 0; i < c->count; i++) {
-        const struct replies *r = c->clients[i].replies;
-        for (uint32_t s = 0; r != NULL && s < r->stores_len; s++) {
-            slc_store_settle(c, &c->clients[i], r->stores[s]);
-        }
+        slc_keep_settle(c, &c->clients[i]);
     }
 }

@@ -173,6 +173,11 @@ void slc_keeper_turn(struct slc_keeper *k, unsigned worker)
     d->wake = false;
 }
 
+uint64_t slc_keeper_kept(const struct slc_keeper *k, unsigned worker)
+{
+    return atomic_load_explicit(&k->desks[worker].kept, memory_order_acquire);
+}
+
 uint64_t slc_keeper_durable(const struct slc_keeper *k, unsigned worker)
 {
     return atomic_load_explicit(&k->desks[worker].durable, memory_order_acquire);

@@ -50,6 +50,8 @@ uint64_t slc_keeper_keep(struct slc_keeper *keeper, unsigned worker, uint64_t id
                          const struct slc_client_record *record);
 /* Once a turn: hands over what found the ring full, and wakes the storage thread if there is anything for it. */
 void slc_keeper_turn(struct slc_keeper *keeper, unsigned worker);
+/* How many it has kept so far. Any thread. */
+uint64_t slc_keeper_kept(const struct slc_keeper *keeper, unsigned worker);
 /* All of this worker's records up to this number are durable. Any thread. */
 uint64_t slc_keeper_durable(const struct slc_keeper *keeper, unsigned worker);
 

@@ -299,6 +299,16 @@ static enum slc_status load_table(struct slc_storage *s, const struct table *tab
     return status;
 }
 
+static enum slc_status find_identity(struct slc_storage *s, uint64_t identity, struct slc_error *error)
+{
+    sqlite3_stmt *row = begin(s, STATEMENT_IDENTITY_HAS, identity);
+    int code = sqlite3_step(row);
+    (void)sqlite3_reset(row);
+    if (code == SQLITE_ROW) return SLC_OK;
+    if (code != SQLITE_DONE) return slc_storage_failed(s, code, error);
+    return slc_fail(error, SLC_NOT_FOUND, "%s: no identity number %llu", s->path, (unsigned long long)identity);
+}
+
 enum slc_status slc_storage_load(struct slc_storage *s, uint64_t identity,
                                  enum slc_status (*each)(void *self, const struct slc_client_record *record),
                                  void *self, struct slc_error *error)
@@ -307,7 +317,7 @@ enum slc_status slc_storage_load(struct slc_storage *s, uint64_t identity,
                                           {STATEMENT_TAG_ALL, take_tag, "a sender tag"},
                                           {STATEMENT_BLOCK_ALL, take_surbs, "a block of SURBs"}};
     (void)pthread_mutex_lock(&s->turn);
-    enum slc_status status = SLC_OK;
+    enum slc_status status = find_identity(s, identity, error);
     for (size_t i = 0; i < sizeof tables / sizeof *tables && status == SLC_OK; i++) {
         status = load_table(s, &tables[i], identity, each, self, error);
     }

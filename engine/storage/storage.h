@@ -106,7 +106,7 @@ SLC_MUST_CHECK enum slc_status slc_storage_apply(struct slc_storage *storage, st
                                                  size_t n, struct slc_error *error);
 /*
  * What is left of an identity's records, as such: its KEYs, oldest first, its TAGs, its SURBS in order of block with
- * `released` as the last LEASE said. As slc_storage_each(). The registration is in slc_stored_client.
+ * `released` as the last LEASE said. As slc_storage_each(). The registration is in slc_stored_client. SLC_NOT_FOUND.
  */
 SLC_MUST_CHECK enum slc_status slc_storage_load(struct slc_storage *storage, uint64_t identity,
                                                 enum slc_status (*each)(void *self,

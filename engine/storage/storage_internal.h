@@ -30,6 +30,7 @@ enum { APPLICATION_ID = 0x536c7569, SCHEMA_VERSION = 1 };
     X(IDENTITY_PUT, "INSERT INTO identity(id, name, seed, public, encryption_secret, encryption, ack, row_check) "     \
                     "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                                          \
     X(IDENTITY_COUNT, "SELECT (SELECT count(*) FROM identity), (SELECT max(seq) FROM sqlite_sequence)")                \
+    X(IDENTITY_HAS, "SELECT 1 FROM identity WHERE id = ?1")                                                            \
     X(IDENTITY_ALL, IDENTITY_COLUMNS " ORDER BY i.id")                                                                 \
     X(IDENTITY_BY_ID, IDENTITY_COLUMNS " WHERE i.id = ?1")                                                             \
     X(IDENTITY_BY_NAME, IDENTITY_COLUMNS " WHERE i.name = ?1")                                                         \

@@ -40,7 +40,7 @@ struct home {
     size_t loaded_count;
 };
 
-static inline void must(enum slc_status status, const struct home *h)
+static inline void home_must(enum slc_status status, const struct home *h)
 {
     if (status != SLC_OK) fail_msg("%s: %s", slc_status_text(status), h->error.text);
 }
@@ -63,7 +63,7 @@ static inline void home_forget_loaded(struct home *h)
 static inline void home_reopen(struct home *h)
 {
     slc_storage_close(h->storage);
-    must(slc_storage_open(&h->storage, h->dir, &h->error), h);
+    home_must(slc_storage_open(&h->storage, h->dir, &h->error), h);
 }
 
 static inline int home_setup(void **state)
@@ -165,7 +165,7 @@ static inline void home_apply_all(struct home *h, uint64_t identity, const struc
         batch[i] = slc_stored_record_new(identity, records[i]);
         assert_non_null(batch[i]);
     }
-    must(slc_storage_apply(h->storage, batch, n, &h->error), h);
+    home_must(slc_storage_apply(h->storage, batch, n, &h->error), h);
     for (size_t i = 0; i < n; i++) {
         slc_stored_record_free(batch[i]);
     }
@@ -188,7 +188,7 @@ static inline enum slc_status home_take(void *self, const struct slc_client_reco
 static inline size_t home_load(struct home *h, uint64_t identity)
 {
     home_forget_loaded(h);
-    must(slc_storage_load(h->storage, identity, home_take, h, &h->error), h);
+    home_must(slc_storage_load(h->storage, identity, home_take, h, &h->error), h);
     return h->loaded_count;
 }
 

@@ -71,7 +71,7 @@ static void furnish(struct home *h)
         char name[16];
         (void)snprintf(name, sizeof name, "client-%u", (unsigned)i);
         slc_client_keys_generate(&keys, &h->random);
-        must(slc_storage_add(h->storage, name, &keys, &identity, &h->error), h);
+        home_must(slc_storage_add(h->storage, name, &keys, &identity, &h->error), h);
         sample_make(&samples[i], &h->random, 1);
         home_apply(h, identity, &samples[i].registration);
         home_apply(h, identity, &samples[i].key);
@@ -79,7 +79,7 @@ static void furnish(struct home *h)
         home_apply(h, identity, &samples[i].surbs);
     }
     h->seen = 0;
-    must(slc_storage_each(h->storage, note, h, &h->error), h);
+    home_must(slc_storage_each(h->storage, note, h, &h->error), h);
     memcpy(known, h->clients, sizeof known);
     slc_storage_close(h->storage);
     h->storage = NULL;
@@ -220,14 +220,14 @@ static void changed_keys_are_told(void **state)
     furnish(h);
     vandalise(h, "UPDATE identity SET seed = randomblob(32) WHERE id = 2; UPDATE identity SET gateway = randomblob(32) "
                  "WHERE id = 3; UPDATE block SET released = 0 WHERE identity = 1");
-    must(slc_storage_open(&h->storage, h->dir, &h->error), h);
+    home_must(slc_storage_open(&h->storage, h->dir, &h->error), h);
     assert_int_equal(slc_storage_find(h->storage, 2, &stored, &h->error), SLC_MALFORMED);
     assert_non_null(strstr(h->error.text, "the keys of identity 2"));
     assert_int_equal(slc_storage_find(h->storage, 3, &stored, &h->error), SLC_MALFORMED);
     assert_non_null(strstr(h->error.text, "the registration of identity 3"));
     /* A SURB is not offered twice because somebody set the lease back. */
     assert_int_equal(slc_storage_load(h->storage, 1, home_take, h, &h->error), SLC_MALFORMED);
-    must(slc_storage_find(h->storage, 1, &stored, &h->error), h);
+    home_must(slc_storage_find(h->storage, 1, &stored, &h->error), h);
 }
 
 /* ---- the log ---- */
@@ -256,7 +256,7 @@ static void a_crash_loses_nothing_and_a_lost_log_drops_surbs(void **state)
     furnish(h);
     sample_make(&fresh, &h->random, 2);
     crash_after(h, &fresh.surbs);
-    must(slc_storage_open(&h->storage, h->dir, &h->error), h);
+    home_must(slc_storage_open(&h->storage, h->dir, &h->error), h);
     assert_null(slc_storage_notice(h->storage));
     assert_int_equal(home_load(h, 1), 4);
     assert_record_equal(h->loaded[3], &fresh.surbs);
@@ -266,7 +266,7 @@ static void a_crash_loses_nothing_and_a_lost_log_drops_surbs(void **state)
     const struct slc_client_record lease = {.kind = SLC_RECORD_LEASE, .block = 2, .released = 9};
     crash_after(h, &lease);
     assert_int_equal(unlink(home_path(h, "sluice.sqlite-wal")), 0);
-    must(slc_storage_open(&h->storage, h->dir, &h->error), h);
+    home_must(slc_storage_open(&h->storage, h->dir, &h->error), h);
     assert_non_null(slc_storage_notice(h->storage));
     assert_non_null(strstr(slc_storage_notice(h->storage), "sluice.sqlite-wal"));
     assert_true(all_is_well(h));
@@ -296,7 +296,7 @@ static void a_making_that_was_interrupted_is_made_again(void **state)
     assert_int_equal(unlink(home_path(h, "sluice.sqlite")), 0);
     write_image(h, "sluice.sqlite.new", "half", 4);
     write_image(h, "sluice.sqlite.new-wal", "half", 4);
-    must(slc_storage_open(&h->storage, h->dir, &h->error), h);
+    home_must(slc_storage_open(&h->storage, h->dir, &h->error), h);
     assert_int_equal(access(home_path(h, "sluice.sqlite.new"), F_OK), -1);
     assert_int_equal(access(home_path(h, "sluice.sqlite.new-wal"), F_OK), -1);
 }
@@ -339,7 +339,7 @@ static void a_read_only_directory_is_refused(void **state)
     assert_non_null(strstr(h->error.text, h->dir));
     assert_int_equal(open_as_nobody(h, home_path(h, "below"), &h->error), SLC_DENIED);
     assert_int_equal(chmod(h->dir, 0700), 0);
-    must(slc_storage_open(&h->storage, h->dir, &h->error), h);
+    home_must(slc_storage_open(&h->storage, h->dir, &h->error), h);
 }
 
 static void a_path_that_leads_nowhere_is_refused(void **state)

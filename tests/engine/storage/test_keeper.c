@@ -38,9 +38,9 @@ static struct slc_keeper *start_keeper(struct home *h, unsigned workers, size_t 
                                              .retry = 5 * SLC_MILLISECOND,
                                              .durable = on_durable,
                                              .news = on_news};
-    must(slc_storage_provide(h->storage, workers, &h->random, &h->error), h);
-    must(slc_keeper_new(&keeper, &config), h);
-    must(slc_keeper_start(keeper, &h->error), h);
+    home_must(slc_storage_provide(h->storage, workers, &h->random, &h->error), h);
+    home_must(slc_keeper_new(&keeper, &config), h);
+    home_must(slc_keeper_start(keeper, &h->error), h);
     return keeper;
 }
 
@@ -141,7 +141,7 @@ static void workers_records_keep_their_order_under_load(void **state)
         (void)pthread_join(threads[i], NULL);
         assert_false(clerks[i].failed);
     }
-    must(slc_keeper_stop(keeper, &lost, &h->error), h);
+    home_must(slc_keeper_stop(keeper, &lost, &h->error), h);
     assert_int_equal(lost, 0);
     struct slc_keeper_report report;
     slc_keeper_report(keeper, &report);
@@ -203,7 +203,7 @@ static void a_full_disk_is_told_survived_and_nothing_is_lost(void **state)
     await_news(2);
     slc_keeper_report(keeper, &report);
     assert_false(report.failing);
-    must(slc_keeper_stop(keeper, &lost, &h->error), h);
+    home_must(slc_keeper_stop(keeper, &lost, &h->error), h);
     slc_keeper_free(keeper);
     home_reopen(h);
     assert_int_equal(home_load(h, 1), sequence);

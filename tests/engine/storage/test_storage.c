@@ -19,11 +19,11 @@ static void an_identity_is_the_same_after_reopening(void **state)
     assert_int_equal(slc_storage_add(h->storage, "echo", &keys, &one, &h->error), SLC_OK);
     home_reopen(h);
     assert_int_equal(slc_storage_count(h->storage), 1);
-    must(slc_storage_find(h->storage, one, &found, &h->error), h);
+    home_must(slc_storage_find(h->storage, one, &found, &h->error), h);
     assert_memory_equal(&found.keys, &keys, sizeof keys);
     assert_string_equal(found.name, "echo");
     assert_false(found.registered);
-    must(slc_storage_find_name(h->storage, "echo", &found, &h->error), h);
+    home_must(slc_storage_find_name(h->storage, "echo", &found, &h->error), h);
     assert_int_equal(found.identity, one);
     assert_int_equal(slc_storage_find_name(h->storage, "nobody", &found, &h->error), SLC_NOT_FOUND);
     assert_int_equal(slc_storage_find(h->storage, one + 1, &found, &h->error), SLC_NOT_FOUND);
@@ -42,15 +42,15 @@ static enum slc_status collect(void *self, const struct slc_stored_client *store
 static void identities_are_provided_once_and_listed_in_order(void **state)
 {
     struct home *h = *state;
-    must(slc_storage_provide(h->storage, 5, &h->random, &h->error), h);
-    must(slc_storage_each(h->storage, collect, h, &h->error), h);
+    home_must(slc_storage_provide(h->storage, 5, &h->random, &h->error), h);
+    home_must(slc_storage_each(h->storage, collect, h, &h->error), h);
     assert_int_equal(h->seen, 5);
     struct slc_stored_client first = h->clients[0];
     home_reopen(h);
-    must(slc_storage_provide(h->storage, 3, &h->random, &h->error), h);
-    must(slc_storage_provide(h->storage, 8, &h->random, &h->error), h);
+    home_must(slc_storage_provide(h->storage, 3, &h->random, &h->error), h);
+    home_must(slc_storage_provide(h->storage, 8, &h->random, &h->error), h);
     h->seen = 0;
-    must(slc_storage_each(h->storage, collect, h, &h->error), h);
+    home_must(slc_storage_each(h->storage, collect, h, &h->error), h);
     assert_int_equal(h->seen, 8);
     assert_memory_equal(&h->clients[0], &first, sizeof first);
     for (size_t i = 0; i < 8; i++) {
@@ -62,7 +62,7 @@ static void a_removed_identity_takes_its_records_along(void **state)
 {
     struct home *h = *state;
     struct slc_stored_client found;
-    must(slc_storage_provide(h->storage, 2, &h->random, &h->error), h);
+    home_must(slc_storage_provide(h->storage, 2, &h->random, &h->error), h);
     for (uint64_t identity = 1; identity <= 2; identity++) {
         struct sample sample;
         sample_make(&sample, &h->random, 1);
@@ -71,16 +71,16 @@ static void a_removed_identity_takes_its_records_along(void **state)
         home_apply(h, identity, &sample.tag);
         home_apply(h, identity, &sample.surbs);
     }
-    must(slc_storage_remove(h->storage, 1, &h->error), h);
+    home_must(slc_storage_remove(h->storage, 1, &h->error), h);
     assert_int_equal(slc_storage_remove(h->storage, 1, &h->error), SLC_NOT_FOUND);
     home_reopen(h);
     assert_int_equal(slc_storage_count(h->storage), 1);
     assert_int_equal(slc_storage_find(h->storage, 1, &found, &h->error), SLC_NOT_FOUND);
-    assert_int_equal(home_load(h, 1), 0);
+    assert_int_equal(slc_storage_load(h->storage, 1, home_take, h, &h->error), SLC_NOT_FOUND);
     assert_int_equal(home_load(h, 2), 3);
     /* A number never comes back for another. */
-    must(slc_storage_provide(h->storage, 3, &h->random, &h->error), h);
-    must(slc_storage_find(h->storage, 4, &found, &h->error), h);
+    home_must(slc_storage_provide(h->storage, 3, &h->random, &h->error), h);
+    home_must(slc_storage_find(h->storage, 4, &found, &h->error), h);
 }
 
 /* ---- records ---- */
@@ -91,13 +91,13 @@ static void the_last_registration_is_the_one_in_use(void **state)
     struct sample one, two;
     struct slc_stored_client found;
     struct slc_client_setup setup;
-    must(slc_storage_provide(h->storage, 1, &h->random, &h->error), h);
+    home_must(slc_storage_provide(h->storage, 1, &h->random, &h->error), h);
     sample_make(&one, &h->random, 1);
     sample_make(&two, &h->random, 1);
     home_apply(h, 1, &one.registration);
     home_apply(h, 1, &two.registration);
     home_reopen(h);
-    must(slc_storage_find(h->storage, 1, &found, &h->error), h);
+    home_must(slc_storage_find(h->storage, 1, &found, &h->error), h);
     assert_true(found.registered);
     assert_memory_equal(found.gateway, two.gateway, sizeof found.gateway);
     assert_memory_equal(found.shared_key, two.shared_key, sizeof found.shared_key);
@@ -105,11 +105,11 @@ static void the_last_registration_is_the_one_in_use(void **state)
     slc_stored_setup(&found, &setup);
     assert_ptr_equal(setup.shared_key, found.shared_key);
     assert_int_equal(setup.identity, 1);
-    must(slc_storage_registration(h->storage, one.gateway, &found, &h->error), h);
+    home_must(slc_storage_registration(h->storage, one.gateway, &found, &h->error), h);
     assert_true(found.registered);
     assert_memory_equal(found.shared_key, one.shared_key, sizeof found.shared_key);
     one.gateway[0] ^= 1;
-    must(slc_storage_registration(h->storage, one.gateway, &found, &h->error), h);
+    home_must(slc_storage_registration(h->storage, one.gateway, &found, &h->error), h);
     assert_false(found.registered);
 }
 
@@ -117,7 +117,7 @@ static void records_come_back_as_the_ones_before_them_left_things(void **state)
 {
     struct home *h = *state;
     struct sample a, b, c;
-    must(slc_storage_provide(h->storage, 2, &h->random, &h->error), h);
+    home_must(slc_storage_provide(h->storage, 2, &h->random, &h->error), h);
     sample_make(&a, &h->random, 1);
     sample_make(&b, &h->random, 2);
     sample_make(&c, &h->random, 3);
@@ -146,13 +146,13 @@ static void a_batch_that_fails_leaves_nothing_of_itself(void **state)
 {
     struct home *h = *state;
     struct sample a;
-    must(slc_storage_provide(h->storage, 1, &h->random, &h->error), h);
+    home_must(slc_storage_provide(h->storage, 1, &h->random, &h->error), h);
     sample_make(&a, &h->random, 1);
     const struct slc_client_record nonsense = {.kind = SLC_RECORD_KINDS};
     struct slc_stored_record *batch[] = {slc_stored_record_new(1, &a.key), slc_stored_record_new(1, &nonsense)};
     assert_int_equal(slc_storage_apply(h->storage, batch, 2, &h->error), SLC_BAD_ARGUMENT);
     assert_int_equal(home_load(h, 1), 0);
-    must(slc_storage_apply(h->storage, batch, 1, &h->error), h);
+    home_must(slc_storage_apply(h->storage, batch, 1, &h->error), h);
     assert_int_equal(home_load(h, 1), 1);
     slc_stored_record_free(batch[0]);
     slc_stored_record_free(batch[1]);
@@ -163,8 +163,8 @@ static void storage_in_memory_works_alike(void **state)
     struct home *h = *state;
     struct slc_storage *on_disk = h->storage;
     struct sample a;
-    must(slc_storage_open(&h->storage, NULL, &h->error), h);
-    must(slc_storage_provide(h->storage, 1, &h->random, &h->error), h);
+    home_must(slc_storage_open(&h->storage, NULL, &h->error), h);
+    home_must(slc_storage_provide(h->storage, 1, &h->random, &h->error), h);
     sample_make(&a, &h->random, 1);
     home_apply(h, 1, &a.surbs);
     assert_int_equal(home_load(h, 1), 1);
@@ -180,7 +180,7 @@ static void files_are_readable_by_their_owner_alone(void **state)
     struct home *h = *state;
     struct slc_storage *fresh;
     mode_t before = umask(0);
-    must(slc_storage_open(&fresh, home_path(h, "fresh"), &h->error), h);
+    home_must(slc_storage_open(&fresh, home_path(h, "fresh"), &h->error), h);
     (void)umask(before);
     assert_int_equal(home_mode(h, "fresh"), 0700);
     assert_int_equal(home_mode(h, "fresh/sluice.sqlite"), 0600);
@@ -201,7 +201,7 @@ static void files_are_readable_by_their_owner_alone(void **state)
     assert_int_equal(slc_storage_open(&h->storage, h->dir, &h->error), SLC_DENIED);
     assert_non_null(strstr(h->error.text, "chmod 700"));
     assert_int_equal(chmod(h->dir, 0700), 0);
-    must(slc_storage_open(&h->storage, h->dir, &h->error), h);
+    home_must(slc_storage_open(&h->storage, h->dir, &h->error), h);
 }
 
 static void a_directory_in_use_is_refused_and_the_user_named(void **state)
@@ -224,14 +224,14 @@ static void a_directory_in_use_is_refused_and_the_user_named(void **state)
     int how;
     assert_int_equal(waitpid(child, &how, 0), child);
     assert_true(WIFSIGNALED(how));
-    must(slc_storage_open(&h->storage, h->dir, &h->error), h);
+    home_must(slc_storage_open(&h->storage, h->dir, &h->error), h);
 }
 
 static void what_secrets_were_is_not_left_in_the_file(void **state)
 {
     struct home *h = *state;
     struct sample a;
-    must(slc_storage_provide(h->storage, 1, &h->random, &h->error), h);
+    home_must(slc_storage_provide(h->storage, 1, &h->random, &h->error), h);
     sample_make(&a, &h->random, 1);
     home_apply(h, 1, &a.key);
     home_apply(h, 1, &a.surbs);
@@ -240,14 +240,14 @@ static void what_secrets_were_is_not_left_in_the_file(void **state)
     h->storage = NULL;
     assert_true(home_holds(h, a.key_bytes, sizeof a.key_bytes));
     assert_true(home_holds(h, a.surb_bytes + 100, 32));
-    must(slc_storage_open(&h->storage, h->dir, &h->error), h);
+    home_must(slc_storage_open(&h->storage, h->dir, &h->error), h);
     home_apply(h, 1, &(struct slc_client_record){.kind = SLC_RECORD_KEY_END, .digest = a.digest});
     home_apply(h, 1, &(struct slc_client_record){.kind = SLC_RECORD_SURBS_END, .block = 1});
     slc_storage_close(h->storage);
     h->storage = NULL;
     assert_false(home_holds(h, a.key_bytes, sizeof a.key_bytes));
     assert_false(home_holds(h, a.surb_bytes + 100, 32));
-    must(slc_storage_open(&h->storage, h->dir, &h->error), h);
+    home_must(slc_storage_open(&h->storage, h->dir, &h->error), h);
 }
 
 /* ---- thousands ---- */
@@ -257,7 +257,7 @@ static void ten_thousand_identities_open_in_a_second(void **state)
     enum { MANY = 10000 };
     struct home *h = *state;
     slc_time begin = slc_now();
-    must(slc_storage_provide(h->storage, MANY, &h->random, &h->error), h);
+    home_must(slc_storage_provide(h->storage, MANY, &h->random, &h->error), h);
     slc_time made = slc_now();
     struct slc_stored_record **batch = calloc(MANY, sizeof(struct slc_stored_record *));
     for (size_t i = 0; i < MANY; i++) {
@@ -266,7 +266,7 @@ static void ten_thousand_identities_open_in_a_second(void **state)
         batch[i] = slc_stored_record_new(i + 1, &sample.registration);
     }
     slc_time drawn = slc_now();
-    must(slc_storage_apply(h->storage, batch, MANY, &h->error), h);
+    home_must(slc_storage_apply(h->storage, batch, MANY, &h->error), h);
     slc_time registered = slc_now();
     for (size_t i = 0; i < MANY; i++) {
         slc_stored_record_free(batch[i]);
@@ -274,8 +274,8 @@ static void ten_thousand_identities_open_in_a_second(void **state)
     free(batch);
     slc_storage_close(h->storage);
     slc_time closed = slc_now();
-    must(slc_storage_open(&h->storage, h->dir, &h->error), h);
-    must(slc_storage_each(h->storage, collect, h, &h->error), h);
+    home_must(slc_storage_open(&h->storage, h->dir, &h->error), h);
+    home_must(slc_storage_each(h->storage, collect, h, &h->error), h);
     slc_time listed = slc_now();
     for (uint64_t i = 1; i <= MANY; i++) {
         assert_int_equal(home_load(h, i), 0);
