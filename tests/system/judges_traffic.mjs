@@ -26,8 +26,8 @@ async function post(from, to, messages, surbs, seconds) {
   return to.takeAll(messages, seconds);
 }
 
-const bothWays = (part, one, two, count, seconds) =>
-  Promise.all([[one, two], [two, one]].map(([from, to]) => judge(part, from, to, `${count} at once`, 'mixed', () => post(from, to, mixed(count), '-', seconds))));
+const bothWays = (part, one, two, count, what, seconds) =>
+  Promise.all([[one, two], [two, one]].map(([from, to]) => judge(part, from, to, `${count} ${what}`, 'mixed', () => post(from, to, mixed(count), '-', seconds))));
 
 // A message with so many SURBs, then `count` replies of this size at once.
 async function converse(part, from, to, surbs, count, size) {
@@ -93,8 +93,10 @@ async function rotate(part) {
 
 const parts = {
   e: async () => {
-    await withPeers([() => start('sluice', net, 0, QUIET), () => start('sdk', net, 1, QUIET)], (sluice, sdk) => bothWays('e', sluice, sdk, 1_000, 90));
-    await withPeers([() => start('sluice', net, 0, QUIET), () => start('npm', net, 1, QUIET)], (sluice, npm) => bothWays('e', sluice, npm, 100, 60));
+    // Paced and covered as everybody is by default, then as fast as it goes.
+    await withPeers([() => start('sluice', net, 0), () => start('sdk', net, 1)], (sluice, sdk) => bothWays('e', sluice, sdk, 1_000, 'paced', 120));
+    await withPeers([() => start('sluice', net, 0, QUIET), () => start('sdk', net, 1, QUIET)], (sluice, sdk) => bothWays('e', sluice, sdk, 1_000, 'at once', 90));
+    await withPeers([() => start('sluice', net, 0, QUIET), () => start('npm', net, 1, QUIET)], (sluice, npm) => bothWays('e', sluice, npm, 100, 'at once', 60));
   },
   f: async () => {
     // Enough: 20 packets; too few: 80 packets; and one, which can only ask for more. A fresh pair each: SURBs are kept for later.
