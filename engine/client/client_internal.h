@@ -23,6 +23,7 @@
  *   ask.c      when to ask for more SURBs, and when to stop
  *   rotation.c key rotations: which SURBs are stale, which are void
  *   keep.c     records of what must survive, and what waits for the disk
+ *   foreign.c  bounds on what strangers can make the clients of one owner hold
  *   surbs.c    SURBs for messages that carry some, in batches
  *   tables.c   curve tables of keys that come back again and again
  */
@@ -169,6 +170,8 @@ struct slc_clients {
     uint64_t kept, durable;    /* records: last one made, last one known to be on the disk          */
     bool keep_full;            /* the last record was refused                                       */
     size_t foreign;            /* bytes that strangers make all clients hold                        */
+    uint32_t glutton;          /* who held most of them at the last look                          */
+    slc_time glutton_at;
     struct slc_lane_pool lane_pool;
     uint16_t cover_ring; /* entries of a client's cover_keys; a power of two */
     struct plan *plans;
@@ -214,8 +217,9 @@ static inline uint32_t slc_client_index(const struct slc_clients *c, const struc
 /* ---- what strangers make us hold ---- */
 
 /*
- * Unfinished sets, SURBs of others and answers to requests for ours, in bytes. Half of the owner's budget is there for
- * whoever needs it, the other half is divided: so one client's strangers cannot take what the others need.
+ * Unfinished sets, SURBs of others and answers to requests for ours, in bytes (foreign.c). Half of the owner's budget
+ * is there for whoever needs it, the other half is divided; and who holds most gives way to who holds less. So one
+ * client's strangers cannot take what the others need.
  */
 static inline void slc_foreign_more(struct slc_clients *c, struct client *k, size_t bytes)
 {
@@ -227,15 +231,8 @@ static inline void slc_foreign_less(struct slc_clients *c, struct client *k, siz
     c->foreign -= bytes;
     k->foreign -= bytes;
 }
-/* Bytes that this client may take now. */
-static inline size_t slc_foreign_room(const struct slc_clients *c, const struct client *k)
-{
-    size_t half = c->traffic->max_foreign_bytes / 2;
-    size_t share = half / c->count;
-    size_t common = half > c->foreign ? half - c->foreign : 0;
-    size_t own = share > k->foreign ? share - k->foreign : 0;
-    return own > common ? own : common;
-}
+/* How many bytes more this client may take now; makes room for `want` if others hold more than it. */
+size_t slc_foreign_room(struct slc_clients *c, struct client *k, size_t want);
 
 /* ---- clients.c ---- */
 
@@ -321,6 +318,12 @@ size_t slc_key_tables_memory(const struct key_tables *tables);
 SLC_MUST_CHECK enum slc_status slc_receiver_new(struct slc_clients *c);
 void slc_receiver_free(struct receiver *r);
 size_t slc_receiver_memory(const struct receiver *r);
+/* What one payload decrypts to. */
+void slc_receive_plaintext(struct slc_clients *c, struct client *k, struct slc_bytes plaintext, slc_time now);
+/* Drops unfinished sets that are stale: now and then, while the client is connected. */
+void slc_receive_sweep(struct slc_clients *c, struct client *k, slc_time now);
+/* Drops unfinished sets until `bytes` less are held, or none is left. */
+void slc_receive_shed(struct slc_clients *c, struct client *k, size_t bytes);
 
 /* ---- reply.c ---- */
 
@@ -430,6 +433,8 @@ void slc_store_untake(struct slc_clients *c, struct client *k, struct store *sto
 void slc_store_settle(struct slc_clients *c, const struct client *k, const struct store *store);
 /* More of a block's SURBs may be used: the disk has said so. */
 void slc_store_released(struct slc_clients *c, struct surb_block *block);
+/* Throws SURBs away until `bytes` less are held, or none is left: first of peers that nobody writes to. */
+void slc_stores_shed(struct slc_clients *c, struct client *k, size_t bytes);
 /* Throws the first `n` of a pile away, or all that are there. */
 void slc_store_throw(struct slc_clients *c, struct store *store, struct surb_pile *pile, uint32_t n);
 /* A block that has left its pile: throws away what is left in it. */
@@ -476,6 +481,8 @@ void slc_keep_registration(struct slc_clients *c, const struct client *k);
 void slc_keep_lease(struct slc_clients *c, const struct client *k, struct surb_block *block, uint32_t released);
 /* Gives back what was released of its blocks and not used: the client sends nothing any more. */
 void slc_keep_settle(struct slc_clients *c, const struct client *k);
+/* Nobody waits for its SURBs any more. */
+void slc_keep_lease_forget(struct slc_clients *c, struct surb_block *block);
 /* The block is no more. */
 void slc_keep_block_end(struct slc_clients *c, const struct client *k, struct surb_block *block);
 /* The message's SURBs are made: it is queued now, or when their keys are durable. */

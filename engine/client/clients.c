@@ -79,6 +79,7 @@ static void free_client(struct slc_clients *c, struct client *k)
 {
     if (!k->used) return;
     slc_replies_free(c, k);
+    slc_foreign_less(c, k, k->foreign);
     slc_pending_free(&k->pending);
     slc_reassembly_free(k->reassembly);
     if (k->started) slc_gateway_client_drop(k->session);
@@ -567,9 +568,9 @@ static bool look_at(struct slc_clients *c, struct client *k, slc_time now, uint6
     if (!k->used || k->leaving) return k->held == NULL;
     slc_send_overdue(c, k, now);
     if (slc_reply_due(k) <= now) slc_reply_check(c, k, now);
-    if (now - k->swept >= SWEEP_PERIOD) {
-        if (k->reassembly != NULL) (void)slc_reassembly_sweep(k->reassembly, now);
-        if (k->ready) slc_messages_expire_stale(c, k, now);
+    if (k->ready && now - k->swept >= SWEEP_PERIOD) {
+        slc_receive_sweep(c, k, now);
+        slc_messages_expire_stale(c, k, now);
         k->swept = now;
     }
     return slc_send_plan(c, k, now) && k->held == NULL;

@@ -38,8 +38,9 @@ static void join_leases(struct slc_clients *c, struct surb_block *block)
     c->leases = block;
 }
 
-static void leave_leases(struct slc_clients *c, struct surb_block *block)
+void slc_keep_lease_forget(struct slc_clients *c, struct surb_block *block)
 {
+    if (!block->waits) return;
     *(block->lease_previous == NULL ? &c->leases : &block->lease_previous->lease_next) = block->lease_next;
     if (block->lease_next != NULL) block->lease_next->lease_previous = block->lease_previous;
     block->waits = false;
@@ -61,7 +62,7 @@ void slc_keep_lease(struct slc_clients *c, const struct client *k, struct surb_b
 
 void slc_keep_block_end(struct slc_clients *c, const struct client *k, struct surb_block *block)
 {
-    if (block->waits) leave_leases(c, block);
+    slc_keep_lease_forget(c, block);
     if (block->id == 0) return;
     /* Refused, it stays on the disk with all its used SURBs released: of no use to anyone, until it is too old. */
     (void)slc_keep(c, k, &(struct slc_client_record){.kind = SLC_RECORD_SURBS_END, .block = block->id});
@@ -74,7 +75,7 @@ static void release(struct slc_clients *c)
         const struct client *k = &c->clients[block->store->client];
         if (block->lease == SLC_KEEP_FULL && !c->keep_full) record_lease(c, k, block);
         if (block->lease > c->durable) continue;
-        leave_leases(c, block);
+        slc_keep_lease_forget(c, block);
         slc_store_released(c, block);
     }
 }

@@ -8,7 +8,12 @@
 
 /*
  * Frames of many clients to acks, cover, fragments and messages, stage by stage over the whole batch
- * (docs/protocol/2-messages.md, section 11). Every failure is local and counted.
+ * (docs/protocol/2-messages.md, section 11; 4-client.md, section 8). Every failure is local and counted. Messages are
+ * delivered in the order in which their last fragments came, and after what they carry besides: when the application
+ * learns of an anonymous message, its SURBs are there to answer with.
+ *
+ * Finished sets are remembered for ten minutes of being connected: a repeat that waited at the gateway is still known
+ * after the client was away. The reference never forgets them (trap 27).
  */
 
 enum {
@@ -16,7 +21,9 @@ enum {
     ACK_IV_BYTES = 16,
     ACK_ID_BYTES = SLC_ACK_PLAINTEXT_BYTES - ACK_IV_BYTES,
     SETS_MAX = 4096,
+    SET_BYTES = 4096,   /* at least what a new set costs besides its first payload */
     REMEMBERED = 16384, /* finished sets; more than a fast client completes while late repeats are about */
+    REMEMBERED_SWEEPS = 60, /* of ten seconds */
 };
 
 /* One payload that is not an ack. */
@@ -101,6 +108,7 @@ static void take_message(struct slc_clients *c, struct client *k, struct slc_byt
         return;
     }
     bool asked_for = message.kind == SLC_MESSAGE_SURBS;
+    if (message.kind == SLC_MESSAGE_HEARTBEAT) COUNT(c, k, heartbeats, 1);
     switch (message.kind) {
     case SLC_MESSAGE_REPLIABLE:
     case SLC_MESSAGE_SURBS:
@@ -125,26 +133,42 @@ static struct slc_reassembly *reassembly_of(struct slc_clients *c, struct client
     const struct slc_reassembly_limits limits = {.max_bytes = c->traffic->max_reassembly_bytes,
                                                  .max_sets = SETS_MAX,
                                                  .remembered = REMEMBERED,
+                                                 .sweeps = REMEMBERED_SWEEPS,
                                                  .timeout = c->traffic->reassembly_timeout};
     enum slc_status status = slc_reassembly_new(&k->reassembly, &limits);
     k->swept = now;
     return status == SLC_OK ? k->reassembly : NULL;
 }
 
-static void take_plaintext(struct slc_clients *c, struct client *k, struct slc_bytes plaintext, slc_time now)
+/* Runs of the reassembly between these two are accounted for. */
+struct account {
+    size_t bytes;
+    struct slc_reassembly_counts counts;
+};
+
+static struct account account_open(const struct client *k)
 {
-    if (slc_cover_is(plaintext)) {
-        COUNT(c, k, cover_received, 1);
-        return;
-    }
-    struct slc_fragment fragment;
-    struct slc_reassembly *reassembly = reassembly_of(c, k, now);
-    if (slc_fragment_parse(plaintext, &fragment) != SLC_OK || reassembly == NULL) {
-        COUNT(c, k, refused_payloads, 1);
-        return;
-    }
-    struct slc_bytes message;
-    switch (slc_reassembly_add(reassembly, &fragment, now, &message)) {
+    struct account account = {.counts = slc_reassembly_counts(k->reassembly)};
+    size_t sets;
+    slc_reassembly_held(k->reassembly, &sets, &account.bytes);
+    return account;
+}
+
+static void account_close(struct slc_clients *c, struct client *k, struct account before)
+{
+    struct account after = account_open(k);
+    slc_foreign_less(c, k, before.bytes);
+    slc_foreign_more(c, k, after.bytes);
+    uint64_t evicted = after.counts.evicted - before.counts.evicted;
+    uint64_t stale = after.counts.stale - before.counts.stale;
+    if (evicted > 0) COUNT(c, k, sets_evicted, evicted);
+    if (stale > 0) COUNT(c, k, sets_stale, stale);
+}
+
+static void take_result(struct slc_clients *c, struct client *k, enum slc_reassembly_result result,
+                        struct slc_bytes message, slc_time now)
+{
+    switch (result) {
     case SLC_REASSEMBLY_COMPLETE:
         take_message(c, k, message, now);
         return;
@@ -160,6 +184,55 @@ static void take_plaintext(struct slc_clients *c, struct client *k, struct slc_b
     default:
         return;
     }
+}
+
+/* One of several: held until the others are here. */
+static void take_part(struct slc_clients *c, struct client *k, const struct slc_fragment *fragment, slc_time now)
+{
+    struct account account = account_open(k);
+    size_t most = account.bytes + slc_foreign_room(c, k, SET_BYTES + fragment->payload.len);
+    if (most > c->traffic->max_reassembly_bytes) most = c->traffic->max_reassembly_bytes;
+    slc_reassembly_allow(k->reassembly, most);
+    struct slc_bytes message = {0};
+    enum slc_reassembly_result result = slc_reassembly_add(k->reassembly, fragment, now, &message);
+    account_close(c, k, account);
+    take_result(c, k, result, message, now);
+}
+
+void slc_receive_plaintext(struct slc_clients *c, struct client *k, struct slc_bytes plaintext, slc_time now)
+{
+    if (slc_cover_is(plaintext)) {
+        COUNT(c, k, cover_received, 1);
+        return;
+    }
+    struct slc_fragment fragment;
+    if (slc_fragment_parse(plaintext, &fragment) != SLC_OK || reassembly_of(c, k, now) == NULL) {
+        COUNT(c, k, refused_payloads, 1);
+        return;
+    }
+    if (fragment.total > 1 || fragment.previous != 0) {
+        take_part(c, k, &fragment, now);
+        return;
+    }
+    struct slc_bytes message = {0};
+    enum slc_reassembly_result result = slc_reassembly_add(k->reassembly, &fragment, now, &message);
+    take_result(c, k, result, message, now);
+}
+
+void slc_receive_sweep(struct slc_clients *c, struct client *k, slc_time now)
+{
+    if (k->reassembly == NULL) return;
+    struct account account = account_open(k);
+    (void)slc_reassembly_sweep(k->reassembly, now);
+    account_close(c, k, account);
+}
+
+void slc_receive_shed(struct slc_clients *c, struct client *k, size_t bytes)
+{
+    if (k->reassembly == NULL) return;
+    struct account account = account_open(k);
+    slc_reassembly_shrink(k->reassembly, account.bytes > bytes ? account.bytes - bytes : 0);
+    account_close(c, k, account);
 }
 
 /* ---- data ---- */
@@ -229,7 +302,7 @@ static void take_data(struct slc_clients *c, struct receiver *r, size_t n, size_
         struct parcel *parcel = &r->parcels[i];
         struct slc_bytes plaintext =
             slc_bytes(parcel->data + SLC_KEY_MATERIAL_BYTES, parcel->len - SLC_KEY_MATERIAL_BYTES);
-        take_plaintext(c, parcel->client, plaintext, now);
+        slc_receive_plaintext(c, parcel->client, plaintext, now);
     }
     slc_wipe(r->parcels, n * sizeof *r->parcels);
 }

@@ -73,10 +73,11 @@ static size_t block_bytes(const struct surb_block *block)
 }
 
 /* Secrets: what is not used, others could use. */
-static void free_blocks(struct surb_block *block)
+static void free_blocks(struct slc_clients *c, struct surb_block *block)
 {
     while (block != NULL) {
         struct surb_block *next = block->next;
+        slc_keep_lease_forget(c, block);
         slc_wipe(block, block_bytes(block));
         free(block);
         block = next;
@@ -95,7 +96,7 @@ static void spend(struct slc_clients *c, struct surb_block *block)
 
 void slc_surbs_discard(struct slc_clients *c)
 {
-    free_blocks(c->spent);
+    free_blocks(c, c->spent);
     c->spent = NULL;
 }
 
@@ -138,10 +139,9 @@ void slc_store_drop(struct slc_clients *c, struct store *s, enum slc_status stat
 
 void slc_stores_free(struct slc_clients *c, struct replies *r)
 {
-    (void)c;
     for (uint32_t i = 0; i < r->stores_len; i++) {
-        free_blocks(r->stores[i]->fresh.first);
-        free_blocks(r->stores[i]->stale.first);
+        free_blocks(c, r->stores[i]->fresh.first);
+        free_blocks(c, r->stores[i]->stale.first);
         free(r->stores[i]);
     }
     free(r->stores);
@@ -281,13 +281,23 @@ static uint32_t make_surb_room(struct slc_clients *c, struct client *k, const st
     return count < room ? count : room;
 }
 
-static uint32_t fitting(const struct slc_clients *c, const struct client *k, const struct slc_surb_list *surbs,
-                        uint32_t count)
+static uint32_t fitting(struct slc_clients *c, struct client *k, const struct slc_surb_list *surbs, uint32_t count)
 {
-    size_t room = slc_foreign_room(c, k);
+    size_t room = slc_foreign_room(c, k, sizeof(struct surb_block) + count * surbs->surb_bytes);
     if (room <= sizeof(struct surb_block)) return 0;
     size_t fit = (room - sizeof(struct surb_block)) / surbs->surb_bytes;
     return fit < count ? (uint32_t)fit : count;
+}
+
+void slc_stores_shed(struct slc_clients *c, struct client *k, size_t bytes)
+{
+    struct replies *r = k->replies;
+    if (r == NULL) return;
+    size_t target = k->foreign > bytes ? k->foreign - bytes : 0;
+    for (struct store *s = r->oldest, *newer; s != NULL && k->foreign > target; s = newer) {
+        newer = s->newer;
+        if (s->messages == NULL) slc_store_drop(c, s, SLC_NOT_FOUND);
+    }
 }
 
 static bool put(struct slc_clients *c, struct client *k, struct store *s, const struct slc_surb_list *surbs,
@@ -362,12 +372,14 @@ enum slc_status slc_store_restore(struct slc_clients *c, struct client *k, const
             return SLC_BAD_ARGUMENT;
         }
     }
+    struct replies *r = slc_replies_of(c, k);
+    if (r == NULL) return SLC_NO_MEMORY;
+    if (record->block > r->last_block) r->last_block = record->block;
+    uint32_t left = record->count - record->released;
+    if (left == 0) return SLC_OK;
     struct store *s = slc_store_find(k, record->tag);
     if (s == NULL) s = store_new(c, k, record->tag);
     if (s == NULL) return SLC_NO_MEMORY;
-    struct replies *r = k->replies;
-    if (record->block > r->last_block) r->last_block = record->block;
-    uint32_t left = record->count - record->released;
     if (left > c->traffic->max_stored_surbs - r->stored) return SLC_FULL;
     struct surb_block *block = block_new(c, s, record, now);
     if (block == NULL) return SLC_NO_MEMORY;
@@ -375,10 +387,6 @@ enum slc_status slc_store_restore(struct slc_clients *c, struct client *k, const
     block->used = block->released;
     int64_t age = slc_unix(c, now) - record->at;
     if (age > 0) block->received -= age;
-    if (left == 0) {
-        spend(c, block);
-        return SLC_OK;
-    }
     slc_pile_append(&s->fresh, block);
     r->stored += left;
     int64_t heard = block->received * (int64_t)SLC_SECOND;

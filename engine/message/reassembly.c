@@ -30,11 +30,15 @@ struct set {
     struct piece pieces[];
 };
 
-/* Finished set ids, oldest overwritten. */
+/* A finished set's id, and the sweep before which it was finished. */
+struct finished {
+    uint32_t id, sweep;
+};
+
 struct ring {
-    uint32_t *ids;
-    size_t capacity; /* grows to limits.remembered; only then is anything overwritten */
-    size_t len, oldest;
+    struct finished *sets;
+    uint32_t capacity; /* grows to limits.remembered; only then is anything overwritten */
+    uint32_t len, oldest;
 };
 
 struct slc_reassembly {
@@ -45,6 +49,7 @@ struct slc_reassembly {
     struct set *oldest, *newest;
     size_t bytes;
     struct ring ring;
+    uint32_t sweeps;
     uint8_t *whole; /* the last message of several fragments, until the next call */
     struct slc_reassembly_counts counts;
 };
@@ -112,7 +117,7 @@ void slc_reassembly_free(struct slc_reassembly *r)
     }
     slc_set_table_free(&r->table);
     free(r->sets);
-    free(r->ring.ids);
+    free(r->ring.sets);
     free(r->whole);
     free(r);
 }
@@ -205,13 +210,24 @@ static bool store(struct slc_reassembly *r, struct set *set, const struct slc_fr
 static bool grow_ring(struct slc_reassembly *r)
 {
     struct ring *ring = &r->ring;
-    size_t capacity = ring->capacity == 0 ? 8 : ring->capacity * 2;
+    size_t capacity = ring->capacity == 0 ? 8 : (size_t)ring->capacity * 2;
     if (capacity > r->limits.remembered) capacity = r->limits.remembered;
-    uint32_t *ids = realloc(ring->ids, capacity * sizeof *ids);
-    if (ids == NULL) return false;
-    ring->ids = ids;
-    ring->capacity = capacity;
+    struct finished *sets = malloc(capacity * sizeof *sets);
+    if (sets == NULL) return false;
+    for (uint32_t i = 0; i < ring->len; i++) {
+        sets[i] = ring->sets[(ring->oldest + i) % ring->capacity];
+    }
+    free(ring->sets);
+    *ring = (struct ring){.sets = sets, .capacity = (uint32_t)capacity, .len = ring->len};
     return true;
+}
+
+static void forget_oldest(struct slc_reassembly *r)
+{
+    struct ring *ring = &r->ring;
+    slc_set_table_remove(&r->table, ring->sets[ring->oldest].id);
+    ring->oldest = (ring->oldest + 1) % ring->capacity;
+    ring->len--;
 }
 
 /* Without memory a message is delivered all the same, and a late duplicate of it would be delivered again. */
@@ -222,14 +238,19 @@ static void remember(struct slc_reassembly *r, uint32_t id)
     if (ring->len == ring->capacity && ring->capacity < r->limits.remembered && !grow_ring(r)) return;
     /* In the ring means in the table, or forgetting it could remove a set that was opened since. */
     if (slc_set_table_reserve(&r->table) != SLC_OK) return;
-    if (ring->len == ring->capacity) {
-        slc_set_table_remove(&r->table, ring->ids[ring->oldest]);
-        ring->ids[ring->oldest] = id;
-        ring->oldest = (ring->oldest + 1) % ring->capacity;
-    } else {
-        ring->ids[ring->len++] = id;
-    }
+    if (ring->len == ring->capacity) forget_oldest(r);
+    ring->sets[(ring->oldest + ring->len++) % ring->capacity] = (struct finished){id, r->sweeps};
     slc_set_table_put(&r->table, id, FINISHED);
+}
+
+static void forget_old(struct slc_reassembly *r)
+{
+    struct ring *ring = &r->ring;
+    r->sweeps++;
+    if (r->limits.sweeps == 0) return;
+    while (ring->len > 0 && r->sweeps - ring->sets[ring->oldest].sweep > r->limits.sweeps) {
+        forget_oldest(r);
+    }
 }
 
 static enum slc_reassembly_result unpad(struct slc_bytes padded, struct slc_bytes *message)
@@ -376,7 +397,21 @@ size_t slc_reassembly_sweep(struct slc_reassembly *r, slc_time now)
         dropped++;
     }
     r->counts.stale += dropped;
+    forget_old(r);
     return dropped;
+}
+
+void slc_reassembly_allow(struct slc_reassembly *r, size_t max_bytes)
+{
+    r->limits.max_bytes = max_bytes;
+}
+
+void slc_reassembly_shrink(struct slc_reassembly *r, size_t bytes)
+{
+    while (r->bytes > bytes) {
+        drop(r, r->oldest);
+        r->counts.evicted++;
+    }
 }
 
 void slc_reassembly_held(const struct slc_reassembly *r, size_t *sets, size_t *bytes)

@@ -15,12 +15,13 @@ struct slc_reassembly_limits {
     size_t max_bytes;  /* memory of all unfinished sets together, overhead included; so also the longest message   */
     size_t max_sets;   /* unfinished sets; at either bound the set that was fed longest ago makes room             */
     size_t remembered; /* finished set ids kept to recognise late duplicates; a ring, the oldest is forgotten      */
+    uint32_t sweeps;   /* for so many sweeps (trap 27); 0: until the ring is full                                  */
     slc_time timeout;  /* a set whose last fragment is this old is dropped; 30 min in the reference                */
 };
 
 struct slc_reassembly;
 /*
- * Allocates under 256 bytes; grows with use up to the limits: at most 26 bytes for each remembered id, and a message
+ * Allocates under 256 bytes; grows with use up to the limits: at most 30 bytes for each remembered id, and a message
  * that becomes whole is held a second time until the next call. SLC_BAD_ARGUMENT, SLC_NO_MEMORY.
  */
 SLC_MUST_CHECK enum slc_status slc_reassembly_new(struct slc_reassembly **r,
@@ -44,7 +45,16 @@ enum slc_reassembly_result {
  */
 enum slc_reassembly_result slc_reassembly_add(struct slc_reassembly *r, const struct slc_fragment *fragment,
                                               slc_time now, struct slc_bytes *message);
-/* Drops what is stale; call now and then (the reference: every 10 s). Returns how many sets went. */
+/* Another bound on bytes from now on; what is above it goes when the next fragment needs room. */
+void slc_reassembly_allow(struct slc_reassembly *r, size_t max_bytes);
+/* Drops the sets that were fed longest ago until at most so many bytes are held: the owner needs the memory elsewhere.
+ */
+void slc_reassembly_shrink(struct slc_reassembly *r, size_t bytes);
+/*
+ * Drops what is stale, and forgets ids that were remembered for long enough; call now and then (the reference: every
+ * 10 s). Not while nothing can come: repeats of what came before a gap may come right after it. Returns how many sets
+ * went.
+ */
 size_t slc_reassembly_sweep(struct slc_reassembly *r, slc_time now);
 /* Unfinished sets and their bytes, as max_sets and max_bytes count them. */
 void slc_reassembly_held(const struct slc_reassembly *r, size_t *sets, size_t *bytes);

@@ -97,7 +97,7 @@ static bool dice(struct mininet *net, double chance)
 
 static uint64_t unix_now(const struct mininet *net)
 {
-    return MININET_UNIX + net->now / SLC_SECOND;
+    return (uint64_t)(MININET_UNIX + (int64_t)(net->now / SLC_SECOND) + net->clock_step);
 }
 
 /* ---- port ---- */
@@ -227,6 +227,11 @@ static void port_event(void *self, const struct slc_client_event *event)
     k->sent += event->kind == SLC_CLIENT_SENT;
     k->acked += event->kind == SLC_CLIENT_ACKED;
     k->expired += event->kind == SLC_CLIENT_EXPIRED;
+    if (event->kind == SLC_CLIENT_READY) {
+        k->has_key = true;
+        memcpy(k->key, event->key, sizeof k->key);
+        k->timestamp = event->timestamp;
+    }
     if (event->kind == SLC_CLIENT_SENT) k->sent_at = event->at;
     if (event->kind == SLC_CLIENT_EXPIRED) k->status = event->status;
     if (event->kind == SLC_CLIENT_DELIVERED) deliver(net, event);
@@ -237,6 +242,16 @@ static void port_message_done(void *self, uint8_t *memory)
 {
     ((struct mininet *)self)->done_count++;
     free(memory);
+}
+
+static uint64_t port_keep(void *self, uint32_t index, const struct slc_client_record *record)
+{
+    struct mininet *net = self;
+    bool inside = mininet_inside;
+    mininet_inside = false;
+    uint64_t number = net->keep(net->keeper, index, record);
+    mininet_inside = inside;
+    return number;
 }
 
 /* ---- gateways ---- */
@@ -346,6 +361,20 @@ static bool inject(struct mininet *net, const struct slc_address *hop, struct sl
     return true;
 }
 
+/* Each header is of its own; only a SURB that is used again brings one back. */
+static void look_for_repeat(struct mininet *net, struct slc_bytes packet)
+{
+    uint32_t hash, proof, cursor = 0, seen;
+    memcpy(&hash, packet.data, sizeof hash);
+    memcpy(&proof, packet.data + sizeof hash, sizeof proof);
+    proof &= INT32_MAX;
+    while ((seen = slc_index_next(&net->alphas, hash, &cursor)) != SLC_NO_PLACE) {
+        net->reused += seen == proof;
+    }
+    check(slc_index_reserve(&net->alphas, net->alphas.used + 1) == SLC_OK, "no memory");
+    slc_index_put(&net->alphas, hash, proof);
+}
+
 static void take_packet(struct mininet *net, uint32_t index, uint8_t *frame, size_t len)
 {
     struct mininet_client *k = &net->client[index];
@@ -356,6 +385,7 @@ static void take_packet(struct mininet *net, uint32_t index, uint8_t *frame, siz
     check(slc_frames_open(&job, 1) == SLC_OK, "frame does not authenticate");
     check(slc_mix_packet_parse(job.plaintext, (enum slc_mix_packet_kind)job.kind, &mix) == SLC_OK, "no mix packet");
     net->packets_in++;
+    look_for_repeat(net, mix.packet);
     uint8_t text[SLC_SERVER_TEXT_MAX];
     struct slc_writer out = slc_writer(text, sizeof text);
     enum slc_status status = slc_server_session_charge(k->session, mix.packet.len, unix_now(net), &out);
@@ -414,8 +444,11 @@ static void open_packets(struct mininet *net, struct mininet_event *events, size
 {
     struct slc_open_job jobs[OPEN_BATCH];
     for (size_t i = 0; i < n; i++) {
-        jobs[i] = (struct slc_open_job){
-            .node_secret = net->nodes[events[i].who].secret, .packet = events[i].data, .packet_bytes = events[i].len};
+        bool odd = events[i].rotation == SLC_ROTATION_ODD;
+        jobs[i] = (struct slc_open_job){.node_secret = net->nodes[events[i].who].secret[odd],
+                                        .packet = events[i].data,
+                                        .packet_bytes = events[i].len};
+        if (odd != net->rotation_id % 2 && net->now > net->previous_until) net->retired++;
     }
     enum slc_status all = slc_packets_open(net->scratch, jobs, n);
     (void)all;
@@ -573,6 +606,11 @@ static void make_nodes(struct mininet *net)
     }
 }
 
+static int64_t directory_unix(const struct mininet *net)
+{
+    return MININET_UNIX + (int64_t)(net->now / SLC_SECOND);
+}
+
 static void make_topology(struct mininet *net)
 {
     struct slc_node_details details[MININET_NODES] = {0};
@@ -582,7 +620,7 @@ static void make_topology(struct mininet *net)
         bool gateway = i >= MININET_MIXES;
         node->id = i + 1;
         memcpy(node->identity, from->identity.public_key, SLC_IDENTITY_BYTES);
-        slc_public_key(node->sphinx_key, from->secret);
+        slc_public_key(node->sphinx_key, from->secret[net->rotation_id % 2]);
         node->mix = from->address;
         node->mixnode = !gateway;
         node->entry = node->exit_nr = node->has_entry = gateway;
@@ -597,49 +635,85 @@ static void make_topology(struct mininet *net)
     struct slc_error error = {0};
     slc_topology_release(net->topology);
     enum slc_status status =
-        slc_topology_new(&net->topology, details, MININET_NODES, &set, net->rotation_id, 100, &error);
+        slc_topology_new(&net->topology, details, MININET_NODES, &set, net->rotation_id, net->epoch_id, &error);
     check(status == SLC_OK, error.text);
-    slc_clients_set_topology(net->clients, net->topology, NULL);
+    if (net->info.validity_epochs > 0) net->topology->refreshed_at = directory_unix(net);
+    slc_clients_set_topology(net->clients, net->topology, net->info.validity_epochs > 0 ? &net->info : NULL);
+}
+
+static void new_keys(struct mininet *net, uint32_t rotation_id, slc_time overlap)
+{
+    net->rotation_id = rotation_id;
+    net->previous_until = net->now + overlap;
+    for (unsigned i = 0; i < MININET_NODES; i++) {
+        slc_random_bytes(&net->random, net->nodes[i].secret[rotation_id % 2], SLC_KEY_BYTES);
+    }
 }
 
 void mininet_rotate(struct mininet *net)
 {
-    net->rotation_id++;
+    new_keys(net, net->rotation_id + 1, 3600 * SLC_SECOND);
     make_topology(net);
 }
 
-static void add_client(struct mininet *net)
+void mininet_epochs(struct mininet *net, uint32_t epoch_seconds, uint32_t validity)
+{
+    net->info = (struct slc_rotation_info){.validity_epochs = validity,
+                                           .initial_epoch = net->epoch_id - (uint64_t)net->rotation_id * validity,
+                                           .current_epoch = net->epoch_id,
+                                           .epoch_start = directory_unix(net),
+                                           .epoch_seconds = epoch_seconds};
+    make_topology(net);
+}
+
+void mininet_turn(struct mininet *net)
+{
+    const struct slc_rotation_info *info = &net->info;
+    uint64_t passed = (uint64_t)(directory_unix(net) - info->epoch_start) / info->epoch_seconds;
+    net->epoch_id = info->current_epoch + passed;
+    uint32_t rotation_id = slc_rotation_id(net->epoch_id, info->initial_epoch, info->validity_epochs);
+    if (rotation_id != net->rotation_id) new_keys(net, rotation_id, info->epoch_seconds * SLC_SECOND);
+}
+
+void mininet_refresh(struct mininet *net)
+{
+    mininet_turn(net);
+    make_topology(net);
+}
+
+void mininet_run_refreshed(struct mininet *net, slc_time duration, slc_time period)
+{
+    for (slc_time end = net->now + duration; net->now < end;) {
+        mininet_run(net, end - net->now < period ? end - net->now : period);
+        mininet_refresh(net);
+    }
+}
+
+static void add_client(struct mininet *net, uint32_t number)
+{
+    struct mininet_client *k = &net->client[number];
+    struct slc_client_setup setup = {
+        .keys = k->keys, .shared_key = k->has_key ? k->key : NULL, .last_timestamp = k->timestamp};
+    memcpy(setup.gateway, net->nodes[k->gateway].identity.public_key, SLC_IDENTITY_BYTES);
+    uint32_t index;
+    check(slc_clients_add(net->clients, &setup, net->now, &index) == SLC_OK, "no client more");
+    check(index == number, "clients are numbered in order");
+}
+
+static void make_client(struct mininet *net)
 {
     struct mininet_client *k = &net->client[net->client_count];
     k->gateway = MININET_MIXES + (unsigned)net->client_count % (MININET_NODES - MININET_MIXES);
     k->session = need(calloc(1, slc_server_session_bytes()));
-    struct slc_client_setup setup = {0};
-    slc_client_keys_generate(&setup.keys, &net->random);
-    memcpy(setup.gateway, net->nodes[k->gateway].identity.public_key, SLC_IDENTITY_BYTES);
-    uint32_t index;
-    check(slc_clients_add(net->clients, &setup, net->now, &index) == SLC_OK, "no client more");
-    check(index == net->client_count, "clients are numbered in order");
-    net->client_count++;
+    slc_client_keys_generate(&k->keys, &net->random);
+    add_client(net, (uint32_t)net->client_count++);
 }
 
-struct mininet *mininet_new(uint64_t seed, size_t clients, const struct slc_traffic *traffic, size_t batch)
+static void make_clients(struct mininet *net, size_t batch)
 {
-    struct mininet *net = need(calloc(1, sizeof *net));
-    slc_random_from_number(&net->random, seed, 0);
-    slc_random_from_number(&net->client_random, seed, 1);
-    slc_traffic_default(&net->traffic);
-    if (traffic != NULL) net->traffic = *traffic;
-    net->now = SLC_SECOND;
-    net->step = SLC_MILLISECOND;
-    net->rotation_id = 7;
-    net->max_clients = clients;
-    net->keep_deliveries = true;
-    net->last_delivery = &net->first_delivery;
-    net->client = need(calloc(clients, sizeof *net->client));
-    check(slc_sphinx_scratch_new(&net->scratch, OPEN_BATCH) == SLC_OK, "scratch");
     const struct slc_clients_config config = {.traffic = &net->traffic,
                                               .random = &net->client_random,
-                                              .max_clients = clients,
+                                              .max_clients = net->max_clients,
                                               .batch = batch,
                                               .port = {.self = net,
                                                        .slot = port_slot,
@@ -649,14 +723,69 @@ struct mininet *mininet_new(uint64_t seed, size_t clients, const struct slc_traf
                                                        .disconnect = port_disconnect,
                                                        .arm = port_arm,
                                                        .event = port_event,
-                                                       .message_done = port_message_done}};
+                                                       .message_done = port_message_done,
+                                                       .keep = net->keep == NULL ? NULL : port_keep}};
     check(slc_clients_new(&net->clients, &config) == SLC_OK, "clients");
+}
+
+static struct mininet *make_net(uint64_t seed, size_t clients, const struct slc_traffic *traffic)
+{
+    struct mininet *net = need(calloc(1, sizeof *net));
+    slc_random_from_number(&net->random, seed, 0);
+    slc_random_from_number(&net->client_random, seed, 1);
+    slc_traffic_default(&net->traffic);
+    if (traffic != NULL) net->traffic = *traffic;
+    net->now = SLC_SECOND;
+    net->step = SLC_MILLISECOND;
+    net->rotation_id = 7;
+    net->epoch_id = 1000;
+    net->max_clients = clients;
+    net->keep_deliveries = true;
+    net->last_delivery = &net->first_delivery;
+    net->client = need(calloc(clients, sizeof *net->client));
+    check(slc_sphinx_scratch_new(&net->scratch, OPEN_BATCH) == SLC_OK, "scratch");
+    return net;
+}
+
+static void populate(struct mininet *net, size_t batch)
+{
+    make_clients(net, batch);
     make_nodes(net);
     make_topology(net);
-    for (size_t i = 0; i < clients; i++) {
-        add_client(net);
+    for (size_t i = 0; i < net->max_clients; i++) {
+        make_client(net);
     }
+}
+
+struct mininet *mininet_new(uint64_t seed, size_t clients, const struct slc_traffic *traffic, size_t batch)
+{
+    struct mininet *net = make_net(seed, clients, traffic);
+    populate(net, batch);
     return net;
+}
+
+struct mininet *mininet_new_kept(uint64_t seed, size_t clients, const struct slc_traffic *traffic,
+                                 uint64_t (*keep)(void *, uint32_t, const struct slc_client_record *), void *keeper)
+{
+    struct mininet *net = make_net(seed, clients, traffic);
+    net->keep = keep;
+    net->keeper = keeper;
+    populate(net, 256);
+    return net;
+}
+
+void mininet_crash(struct mininet *net, void (*restore)(void *self, struct mininet *net), void *self)
+{
+    for (uint32_t i = 0; i < net->client_count; i++) {
+        hang_up(&net->client[i]);
+    }
+    slc_clients_free(net->clients);
+    make_clients(net, 256);
+    make_topology(net);
+    for (uint32_t i = 0; i < net->client_count; i++) {
+        add_client(net, i);
+    }
+    if (restore != NULL) restore(self, net);
 }
 
 void mininet_free(struct mininet *net)
@@ -683,6 +812,7 @@ void mininet_free(struct mininet *net)
     }
     slc_topology_release(net->topology);
     slc_sphinx_scratch_free(net->scratch);
+    slc_index_free(&net->alphas);
     free(net->heap);
     free(net->client);
     free(net);

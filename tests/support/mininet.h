@@ -3,6 +3,7 @@
 #define SLUICE_TEST_MININET_H
 
 #include "engine/client/client.h"
+#include "engine/traffic/index.h"
 #include "net/gateway/server.h"
 
 /*
@@ -17,7 +18,7 @@ enum { MININET_MIXES = 3, MININET_NODES = 5, MININET_UNIX = 1700000000 };
 
 struct mininet_node {
     struct slc_identity identity;
-    uint8_t secret[SLC_KEY_BYTES];
+    uint8_t secret[2][SLC_KEY_BYTES]; /* of even and odd rotations */
     struct slc_address address;
     struct slc_registry *registry; /* gateways */
 };
@@ -39,6 +40,10 @@ struct mininet_client {
     uint64_t connection; /* 0: none */
     bool refuse;         /* its connections fail from now on */
     unsigned ready, lost, failed, expired, sent, acked;
+    struct slc_client_keys keys;
+    bool has_key; /* registered: for a second life */
+    uint8_t key[32];
+    uint64_t timestamp;
     enum slc_status status; /* of the last EXPIRED */
     slc_time sent_at;       /* of the last SENT */
     slc_time *dues;         /* when binary frames left, if recorded */
@@ -53,6 +58,10 @@ struct mininet {
     struct slc_clients *clients;
     struct slc_topology *topology;
     uint32_t rotation_id;
+    slc_time previous_until; /* the keys of the rotation before are good until then */
+    uint64_t epoch_id;
+    struct slc_rotation_info info; /* validity_epochs 0: clients are told nothing */
+    int64_t clock_step;            /* seconds that the wall clock is wrong         */
     struct mininet_node nodes[MININET_NODES];
     struct mininet_client *client;
     size_t client_count, max_clients;
@@ -67,6 +76,13 @@ struct mininet {
     bool record_dues;
     bool keep_deliveries; /* true at first                                  */
 
+    /* who keeps the clients' records, as in struct slc_client_port */
+    uint64_t (*keep)(void *self, uint32_t index, const struct slc_client_record *record);
+    void *keeper;
+
+    struct slc_index alphas; /* of all packets that clients sent */
+    uint64_t reused;         /* packets whose header was seen before: a SURB that was used twice */
+    uint64_t retired;        /* packets under keys that nodes have forgotten                     */
     size_t slots_out, done_count;
     uint64_t packets_in, packets_lost, acks_lost, unopened, texts_in;
     struct mininet_delivery *first_delivery, **last_delivery;
@@ -83,6 +99,9 @@ extern _Thread_local bool mininet_inside;
 
 /* The defaults of slc_traffic_default(), unless `traffic` says more; `clients` of them, ready after mininet_run(). */
 struct mininet *mininet_new(uint64_t seed, size_t clients, const struct slc_traffic *traffic, size_t batch);
+/* The same with clients whose records are kept. */
+struct mininet *mininet_new_kept(uint64_t seed, size_t clients, const struct slc_traffic *traffic,
+                                 uint64_t (*keep)(void *, uint32_t, const struct slc_client_record *), void *keeper);
 void mininet_free(struct mininet *net);
 /* Lets `duration` pass. */
 void mininet_run(struct mininet *net, slc_time duration);
@@ -100,8 +119,26 @@ void mininet_forget(struct mininet_delivery *delivery);
 
 /* Cuts a client's connection, as a gateway's crash does. */
 void mininet_cut(struct mininet *net, uint32_t index);
-/* A new key rotation: same nodes, same keys, other tag. */
+/* A new key rotation: same nodes, new keys; those of the one before stay good for an hour. Clients are told at once. */
 void mininet_rotate(struct mininet *net);
+/*
+ * Epochs of so many seconds from now on, so many to a rotation, of which the first epoch begins now. Clients learn of
+ * it with mininet_refresh(): the directory is asked for what has become of epoch, rotation and keys.
+ */
+void mininet_epochs(struct mininet *net, uint32_t epoch_seconds, uint32_t validity);
+/* Lets time pass with a refresh every `period`. */
+void mininet_run_refreshed(struct mininet *net, slc_time duration, slc_time period);
+void mininet_refresh(struct mininet *net);
+/* What nodes do by themselves when a rotation begins. */
+void mininet_turn(struct mininet *net);
+/*
+ * All clients die; others with the same identities and registrations take their places, and `restore` gives them back
+ * what they had kept (NULL: nothing).
+ */
+void mininet_crash(struct mininet *net, void (*restore)(void *self, struct mininet *net), void *self);
+/* Hands a client what one fragment decrypts to, as a packet of a stranger's would; or a whole message in fragments. */
+void mininet_fragment(struct mininet *net, uint32_t to, const uint8_t *fragment, size_t len);
+void mininet_message(struct mininet *net, uint32_t to, const uint8_t *message, size_t len);
 /* Pushes `payload` to a client as its gateway would; a frame with a wrong key when `forge`. */
 void mininet_push(struct mininet *net, uint32_t index, const uint8_t *payload, size_t len, bool forge);
 /* The key of the session of a client, to look into what it sends. */
