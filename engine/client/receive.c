@@ -21,8 +21,8 @@ enum {
     ACK_IV_BYTES = 16,
     ACK_ID_BYTES = SLC_ACK_PLAINTEXT_BYTES - ACK_IV_BYTES,
     SETS_MAX = 4096,
-    SET_BYTES = 4096,   /* at least what a new set costs besides its first payload */
-    REMEMBERED = 16384, /* finished sets; more than a fast client completes while late repeats are about */
+    SET_BYTES = 4096,       /* at least what a new set costs besides its first payload */
+    REMEMBERED = 16384,     /* finished sets; more than a fast client completes while late repeats are about */
     REMEMBERED_SWEEPS = 60, /* of ten seconds */
 };
 
