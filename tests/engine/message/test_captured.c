@@ -103,7 +103,8 @@ static void expect_message(const char *name, struct slc_bytes bytes)
 static void packets_of_the_crates_arrive(void **state)
 {
     (void)state;
-    const struct slc_reassembly_limits limits = {1 << 20, 10, 10, SLC_SECOND};
+    const struct slc_reassembly_limits limits = {
+        .max_bytes = 1 << 20, .max_sets = 10, .remembered = 10, .timeout = SLC_SECOND};
     struct slc_reassembly *r = NULL;
     assert_int_equal(slc_reassembly_new(&r, &limits), SLC_OK);
     unsigned opened = 0, messages = 0;
