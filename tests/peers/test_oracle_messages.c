@@ -450,7 +450,8 @@ static void expect_letter(struct letter *l, struct slc_bytes bytes)
 
 static void we_receive(const struct parcels *p, struct letter *letters, size_t n)
 {
-    const struct slc_reassembly_limits limits = {1 << 24, 64, 64, SLC_SECOND};
+    const struct slc_reassembly_limits limits = {
+        .max_bytes = 1 << 24, .max_sets = 64, .remembered = 64, .timeout = SLC_SECOND};
     struct slc_reassembly *reassembly = NULL;
     assert_int_equal(slc_reassembly_new(&reassembly, &limits), SLC_OK);
     for (size_t m = 0; m < n; m++) {
