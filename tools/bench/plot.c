@@ -65,12 +65,9 @@ static bool write_json(FILE *out, const void *all)
 
 static bool write_page(FILE *out, const void *all)
 {
-    static const struct slc_page_part parts[] = {{"@STYLE@", slc_page_style},
-                                                 {"@SUMMARY@", write_summary},
-                                                 {"@CHART@", slc_page_chart},
-                                                 {"@JSON@", write_json},
-                                                 {"@PLOTS@", slc_page_plots}};
-    return slc_page_write(out, slc_embedded_plot_page(), parts, sizeof parts / sizeof *parts, all);
+    const struct slc_page page = {
+        .title = "Sluice bench", .summary = write_summary, .json = write_json, .script = slc_embedded_plot_script()};
+    return slc_page_write(out, &page, all);
 }
 
 /* Everything is read before the page is touched: bad input leaves an old page as it was. */

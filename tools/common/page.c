@@ -11,35 +11,28 @@ static bool write_bytes(FILE *out, struct slc_bytes bytes)
     return fwrite(bytes.data, 1, bytes.len, out) == bytes.len;
 }
 
-bool slc_page_write(FILE *out, struct slc_bytes page, const struct slc_page_part *parts, size_t n, const void *what)
+/* What stands before `mark`, of which the frame has each once and in order; the rest stays in `frame`. */
+static bool write_up_to(FILE *out, struct slc_bytes *frame, const char *mark)
 {
-    for (size_t i = 0; i < n; i++) {
-        size_t mark_len = strlen(parts[i].mark);
-        const uint8_t *mark = memmem(page.data, page.len, parts[i].mark, mark_len);
-        if (mark == NULL || !write_bytes(out, slc_bytes(page.data, (size_t)(mark - page.data)))) return false;
-        if (!parts[i].write(out, what)) return false;
-        page.len -= (size_t)(mark - page.data) + mark_len;
-        page.data = mark + mark_len;
-    }
-    return write_bytes(out, page);
+    size_t mark_len = strlen(mark);
+    const uint8_t *at = memmem(frame->data, frame->len, mark, mark_len);
+    if (at == NULL) return false;
+    size_t before = (size_t)(at - frame->data);
+    bool written = write_bytes(out, slc_bytes(frame->data, before));
+    *frame = slc_bytes(at + mark_len, frame->len - before - mark_len);
+    return written;
 }
 
-bool slc_page_style(FILE *out, const void *what)
+bool slc_page_write(FILE *out, const struct slc_page *page, const void *what)
 {
-    (void)what;
-    return write_bytes(out, slc_embedded_page_style());
-}
-
-bool slc_page_chart(FILE *out, const void *what)
-{
-    (void)what;
-    return write_bytes(out, slc_embedded_chart_library());
-}
-
-bool slc_page_plots(FILE *out, const void *what)
-{
-    (void)what;
-    return write_bytes(out, slc_embedded_page_plots());
+    struct slc_bytes frame = slc_embedded_page_frame();
+    return write_up_to(out, &frame, "@TITLE@") && slc_page_text(out, page->title) &&
+           write_up_to(out, &frame, "@STYLE@") && write_bytes(out, slc_embedded_page_style()) &&
+           write_up_to(out, &frame, "@SUMMARY@") && page->summary(out, what) && write_up_to(out, &frame, "@CHART@") &&
+           write_bytes(out, slc_embedded_chart_library()) && write_up_to(out, &frame, "@JSON@") &&
+           page->json(out, what) && write_up_to(out, &frame, "@PLOTS@") &&
+           write_bytes(out, slc_embedded_page_plots()) && write_up_to(out, &frame, "@SCRIPT@") &&
+           write_bytes(out, page->script) && write_bytes(out, frame);
 }
 
 bool slc_page_text(FILE *out, const char *text)

@@ -8,23 +8,23 @@
 #include <stdio.h>
 
 /*
- * Self-contained HTML pages: a template of tools/ with marks such as @JSON@ in it, each replaced once. Templates carry
- * a content security policy that forbids every load, so nothing is fetched when a page is viewed.
+ * Self-contained HTML pages: the frame that all have (tools/report/frame.html), with a page's own title, JSON and
+ * script in it. The frame carries a content security policy that forbids every load, so nothing is fetched when a page
+ * is viewed.
  */
 
 /* Writes something about `what`; false: a write failed or there is no memory, see errno. */
 typedef bool slc_page_fn(FILE *out, const void *what);
 
-struct slc_page_part {
-    const char *mark;
-    slc_page_fn *write;
+struct slc_page {
+    const char *title;
+    slc_page_fn *summary; /* text, for readers without scripts                              */
+    slc_page_fn *json;    /* `report` of the script; through slc_page_json()                */
+    struct slc_bytes script;
 };
 
-/* Writes the page; `parts` in the order of their marks. False: a write failed, or a mark is not there. */
-bool slc_page_write(FILE *out, struct slc_bytes page, const struct slc_page_part *parts, size_t n, const void *what);
-
-/* Parts that every page has: look (@STYLE@), charting library (@CHART@), helpers in JavaScript (@PLOTS@). */
-slc_page_fn slc_page_style, slc_page_chart, slc_page_plots;
+/* Writes the page about `what`. False: a write failed, or there is no memory. */
+bool slc_page_write(FILE *out, const struct slc_page *page, const void *what);
 
 /* Text as HTML shows it. */
 bool slc_page_text(FILE *out, const char *text);

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-/* The page is tools/report/page.html with the JSON, and the summary for readers without scripts. */
+/* The page: the JSON, tools/report/page.js that shows it, and the summary for readers without scripts. */
 
 static bool write_summary(FILE *out, const void *report)
 {
@@ -28,10 +28,9 @@ static bool write_json(FILE *out, const void *report)
 
 bool slc_report_html(const struct slc_report *report, FILE *out)
 {
-    static const struct slc_page_part parts[] = {{"@STYLE@", slc_page_style},
-                                                 {"@SUMMARY@", write_summary},
-                                                 {"@CHART@", slc_page_chart},
-                                                 {"@JSON@", write_json},
-                                                 {"@PLOTS@", slc_page_plots}};
-    return slc_page_write(out, slc_embedded_report_page(), parts, sizeof parts / sizeof *parts, report);
+    const struct slc_page page = {.title = "Sluice load report",
+                                  .summary = write_summary,
+                                  .json = write_json,
+                                  .script = slc_embedded_report_script()};
+    return slc_page_write(out, &page, report);
 }

@@ -1,26 +1,5 @@
-<!doctype html>
-<!-- SPDX-License-Identifier: Apache-2.0 -->
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Sluice load report</title>
-<style>
-@STYLE@</style>
-</head>
-<body>
-<main id="main">
-<noscript><pre>@SUMMARY@</pre></noscript>
-</main>
-<script>@CHART@</script>
-<script type="application/json" id="report">@JSON@</script>
-<script>
-"use strict";
-(() => {
-const report = JSON.parse(document.getElementById("report").textContent);
-@PLOTS@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the load report shows of `report`, its JSON; it stands inside the frame's function, after plots.js. */
 /* Where the load began to count and where it ended: what lies outside is warm-up and drain. */
 const phases = {id: "phases", beforeDatasetsDraw(chart) {
   if (!chart.config.options.scales.x?.phases) return;
@@ -56,33 +35,39 @@ const verdict = report.verdict === "invalid" && generator.saturated ? "invalid, 
 document.title = "Sluice load: " + verdict;
 add(make("header", {}, make("h1", {}, "Sluice load report"), make("span", {class: "badge " + report.verdict}, verdict)));
 add(make("p", {class: "lead"}, [plural(load.clients, "client") + " on " + load.target,
-  digits(load.rate_total) + " messages/s of " + bytes(load.message_bytes) + ", " + load.arrivals + " arrivals",
+  digits(load.rate_total) + (load.ping ? " requests/s of " : " messages/s of ") + bytes(load.message_bytes) + ", " + load.arrivals + " arrivals",
   time(report.duration_seconds.measured) + " measured",
   new Date(report.started_unix * 1000).toISOString().replace("T", " ").slice(0, 16) + " UTC"].join(" · ")));
 add(make("ul", {class: "reasons " + report.verdict}, ...report.reasons.map((reason) => make("li", {}, reason))));
 
-const bad = new Set(["lost", "corrupted", "duplicated", "in_flight"]);
-add(make("section", {class: "card ledger", "aria-label": "Messages"},
-  ...["offered", "sent", "delivered", "acked", "lost", "corrupted", "duplicated", "in_flight"].map((name) =>
-    make("div", {class: bad.has(name) && messages[name] > 0 ? "nonzero" : ""}, make("b", {}, grouped(messages[name])),
-      make("span", {}, name.replace("_", " "))))));
+const bad = new Set(["lost", "corrupted", "duplicated", "in_flight", "unanswered", "answered_wrong", "answered_again"]);
+const names = load.ping ? ["offered", "sent", "delivered", "acked", "answered", "unanswered", "answered_wrong", "answered_again"] :
+  ["offered", "sent", "delivered", "acked", "lost", "corrupted", "duplicated", "in_flight"];
+add(make("section", {class: "card ledger", "aria-label": load.ping ? "Requests" : "Messages"}, ...names.map((name) =>
+  make("div", {class: bad.has(name) && messages[name] > 0 ? "nonzero" : ""}, make("b", {}, grouped(messages[name])),
+    make("span", {}, name.replace("_", " "))))));
 
-const latencyNames = [["intended_to_delivered", "intended to delivered", "c1"], ["intended_to_acked", "intended to acked", "c2"],
-  ["sent_to_delivered", "sent to delivered", "c3"], ["sent_to_acked", "sent to acked", "c4"]];
+const roundTrips = load.ping ? [["intended_to_answered", "intended to answered", "c7"], ["sent_to_answered", "sent to answered", "c6"]] : [];
+const latencyNames = [...roundTrips, ["intended_to_delivered", "intended to delivered", "c1"], ["intended_to_acked", "intended to acked", "c2"],
+  ["sent_to_delivered", "sent to delivered", "c3"], ["sent_to_acked", "sent to acked", "c4"]].filter(([key]) => !load.ping || report.latency_seconds[key].count > 0);
 const latencyKeys = [["p50", "p50"], ["p90", "p90"], ["p99", "p99"], ["p999", "p99.9"], ["p9999", "p99.99"], ["max", "max"]];
 const latencyRow = (label, values) => [label, ...latencyKeys.map(([key]) => values.count > 0 ? time(values[key]) : "–"), grouped(values.count)];
 const grid = make("div", {class: "grid"});
 add(grid);
 
-const throughput = plot("Messages per second", "Second by second. Shaded: the warm-up, and after the load's end the wait for what is still under way.",
+const throughput = plot(load.ping ? "Requests per second" : "Messages per second", "Second by second. Shaded: the warm-up, and after the load's end the wait for what is still under way.",
   lines([line("offered", "c5", at, rate(series.offered), {borderWidth: 4, order: 1}), line("delivered", "c1", at, rate(series.delivered)),
-    line("acked", "c2", at, rate(series.acked))], timeAxis, () => axis("messages/s", {beginAtZero: true}),
+    line("acked", "c2", at, rate(series.acked)), ...(load.ping ? [line("answered", "c7", at, rate(series.answered))] : [])], timeAxis,
+    () => axis(load.ping ? "requests/s" : "messages/s", {beginAtZero: true}),
     {...timeTitle, label: (item) => item.dataset.label + " " + digits(item.parsed.y) + "/s"}));
 throughput.classList.add("wide");
 grid.append(throughput);
 
-grid.append(plot("Latency over time", "From the intended time to delivery, of the messages that arrived in each second.",
-  lines([line("p50", "c1", at, known(series.intended_to_delivered_p50_seconds)), line("p99", "c3", at, known(series.intended_to_delivered_p99_seconds))],
+const over = load.ping ? "intended_to_answered" : "intended_to_delivered";
+grid.append(plot(load.ping ? "Round trip over time" : "Latency over time", load.ping ?
+  "From the intended time to the answer, of the requests that were answered in each second." :
+  "From the intended time to delivery, of the messages that arrived in each second.",
+  lines([line("p50", "c1", at, known(series[over + "_p50_seconds"])), line("p99", "c3", at, known(series[over + "_p99_seconds"]))],
     timeAxis, () => axis("latency", {beginAtZero: true, ticks: {callback: (s) => tick(s)}}), {...timeTitle, label: (item) => item.dataset.label + " " + time(item.parsed.y)})));
 
 /* x: how many nines of the messages were at least so fast. */
@@ -102,7 +87,7 @@ grid.append(plot("Latency distribution", "The share of messages that took at mos
 
 const latencyCard = card("Latency", "Intended: from the moment the schedule names, which no answer moves. Sent: from the first fragment's time on the wire.",
   table(["", ...latencyKeys.map(([, label]) => label), "messages"], [...latencyNames.map(([key, label]) => latencyRow(label, report.latency_seconds[key])),
-    latencyRow("generator’s lateness", generator.lateness_seconds)]));
+    latencyRow("generator’s lateness", generator.lateness_seconds), latencyRow("packets’ lateness", generator.slot_lateness_seconds)]));
 latencyCard.classList.add("wide");
 grid.append(latencyCard);
 
@@ -139,9 +124,26 @@ const threadPlot = plot("Threads", "What each thread did with its time while mea
 threadPlot.querySelector(".plot").style.height = 70 + 24 * report.threads.length + "px";
 grid.append(threadPlot);
 
-grid.append(plot("Generator", "How late the generator itself was at worst in each second. Above 5 ms at p99 the run is invalid.",
+grid.append(plot("Generator", "How late the generator itself was at worst in each second. Above 5 ms at p99, of it or of how late packets left, the run is invalid.",
   lines([line("latest of the second", "c3", at, series.lateness_max_seconds.map((s) => s * 1e3))], timeAxis, () => axis("lateness", {beginAtZero: true, suggestedMax: 5, ticks: {callback: (ms) => tick(ms / 1e3)}}),
     {...timeTitle, label: (item) => time(item.parsed.y / 1e3)})));
+
+grid.append(plot("Memory", "Of the whole process. By least squares over the last 80 % of the measured time it grows by " +
+  bytes(Math.abs(report.machine.resident_slope_bytes_per_minute)) + (report.machine.resident_slope_bytes_per_minute < 0 ? " less" : "") + " a minute.",
+  lines([line("resident", "c4", at, series.resident_bytes.map((n) => n / 1e6))], timeAxis, () => axis("MB", {beginAtZero: true}),
+    {...timeTitle, label: (item) => bytes(item.parsed.y * 1e6)})));
+
+if (load.ping) {
+  const {surbs, services} = report;
+  const asked = load.services_here ? [["used", grouped(surbs.used) + ", " + digits(surbs.used_per_answer) + " an answer"],
+    ["asked for more", grouped(surbs.requests_sent) + " times, " + grouped(surbs.requests_served) + " served"],
+    ["services", plural(services.received, "request") + " = " + ["answered", "failed", "unanswerable", "empty", "under_way"].map((name) =>
+      grouped(services[name]) + " " + name.replace("_", " ")).join(" + ") + (services.balanced ? ", balanced" : ", NOT balanced") + ", warm-up included"]] :
+    [["asked for more", grouped(surbs.requests_served) + " times, as clients saw"]];
+  grid.append(card("Answers and SURBs", plural(load.services, "echo service") + (load.services_here ? " in this process." : " elsewhere: what they counted is not known."),
+    pairs([["requests sent", grouped(messages.sent) + " = " + ["answered", "answered_wrong", "unanswered"].map((name) => grouped(messages[name]) + " " + name.replace("_", " ")).join(" + ")],
+      ["SURBs", grouped(load.surbs_per_message) + " a request, " + grouped(load.surbs_first_message) + " in a client’s first; " + grouped(surbs.made) + " made"], ...asked])));
+}
 
 const gatewayCard = card("Gateways", "Counted by our clients, from their first connection to the end.",
   table(["gateway", "address", "clients", "messages sent", "acked", "delivered", "packets sent", "retransmitted", "connections lost"],
@@ -159,16 +161,14 @@ grid.append(card("The ledger", messages.balanced ? "Balanced: every offered mess
     ["warm-up", grouped(report.warm_up_messages.offered) + " offered, " + grouped(report.warm_up_messages.delivered) + " delivered, not counted above"]])));
 grid.append(card("The run", null, pairs([["load", digits(load.rate_per_client) + " messages/s a client, " + plural(load.packets_per_message, "packet") + " each"],
   ["pacing", load.pacing + (load.slots_per_second > 0 ? ", " + digits(load.slots_per_second) + " slots/s" : "") + (load.adaptive ? ", adaptive" : "") + (load.cover ? ", cover" : ", no cover")], ["SURBs", grouped(load.surbs_per_message) + " a message"], ["seed", String(load.seed)],
+  ...(load.preset ? [["preset", load.preset]] : []), ...(load.set.length ? [["set", load.set.join(", ")]] : []),
   ["times", ["connect", "warm_up", "measured", "drain"].map((part) => part.replace("_", "-") + " " + time(report.duration_seconds[part])).join(", ")],
   ["clients", grouped(report.clients.ready) + " of " + grouped(load.clients) + " ready, " + grouped(report.clients.connections_lost) + " connections lost"],
-  ["memory", kib(report.clients.state_bytes_each) + " of state a client, " + kib(report.clients.resident_bytes_each) + " resident" + (load.local_network ? " with its end of the local mixnet" : "")],
+  ["memory", kib(report.clients.state_bytes_each) + " of state a client, " + kib(report.clients.resident_bytes_each) + " resident idle, " + kib(report.clients.resident_bytes_each_loaded) + " under load" + (load.local_network ? " with its end of the local mixnet" : "")],
+  ["speed", grouped(packets.sent_per_second) + " packets/s, " + grouped(packets.sent_per_busy_core) + " a busy core of the engine"],
   ["slots", grouped(generator.slots) + ", " + grouped(generator.slots_late) + " late, " + grouped(generator.slots_missed) + " dropped"],
   ["machine", "sluice " + report.machine.version + ", " + report.machine.cpu + ", " + report.machine.io]])));
 add(make("footer", {}, report.anonymity + " Schema " + report.schema + "."));
 
 draw();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-})();
-</script>
-</body>
-</html>

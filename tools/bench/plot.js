@@ -1,32 +1,5 @@
-<!doctype html>
-<!-- SPDX-License-Identifier: Apache-2.0 -->
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Sluice bench</title>
-<style>
-@STYLE@
-.keys { display: flex; flex-wrap: wrap; gap: 4px 16px; list-style: none; margin: 0 0 6px; padding: 0; font-size: 12px; }
-.keys i { display: inline-block; width: 12px; height: 8px; border-radius: 2px; margin-right: 6px; }
-h3 { font-size: 12.5px; font-weight: 550; margin: 8px 0 0; }
-h3 span { color: var(--soft); font-weight: 400; }
-</style>
-</head>
-<body>
-<main id="main">
-<noscript><pre>@SUMMARY@</pre></noscript>
-</main>
-<script>@CHART@</script>
-<script type="application/json" id="report">@JSON@</script>
-<script>
-"use strict";
-(() => {
-const report = JSON.parse(document.getElementById("report").textContent);
-@PLOTS@
-
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the page of bench plots shows of `report`, its JSON; it stands inside the frame's function, after plots.js. */
 /* ---- bars with what they say beside them ---- */
 const plain = (n) => short(n).replace(/\.0+ /, " ").replace(/(\.\d*[1-9])0+ /, "$1 ");
 const short = (n) => n >= 9.995e5 ? (n / 1e6).toPrecision(3) + " M" : n >= 9995 ? digits(n / 1e3) + " k" : grouped(n);
@@ -233,7 +206,3 @@ add(make("footer", {}, "Ticks are those of the time stamp counter while the meas
 
 draw();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-})();
-</script>
-</body>
-</html>
