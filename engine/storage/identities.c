@@ -186,8 +186,8 @@ enum slc_status slc_storage_registration(struct slc_storage *s, const uint8_t ga
 void slc_stored_setup(const struct slc_stored_client *stored, struct slc_client_setup *setup)
 {
     *setup = (struct slc_client_setup){.keys = stored->keys, .identity = stored->identity};
-    if (!stored->registered) return;
     memcpy(setup->gateway, stored->gateway, sizeof setup->gateway);
+    if (!stored->registered) return;
     setup->shared_key = stored->shared_key;
     setup->last_timestamp = stored->timestamp;
 }

@@ -81,7 +81,7 @@ SLC_MUST_CHECK enum slc_status slc_storage_import(struct slc_storage *storage, c
 /* Forgets an identity and all that belongs to it. SLC_NOT_FOUND. */
 SLC_MUST_CHECK enum slc_status slc_storage_remove(struct slc_storage *storage, uint64_t identity,
                                                   struct slc_error *error);
-/* What slc_engine_add() wants; points into `stored`. Without a registration the gateway is left to choose. */
+/* What slc_engine_add() wants; points into `stored`, whose gateway is left to choose when it is not registered. */
 void slc_stored_setup(const struct slc_stored_client *stored, struct slc_client_setup *setup);
 
 /* ---- records (engine/client/record.h) ---- */

@@ -49,17 +49,19 @@ expect 2 5 "$SLUICE" client send --network "$topology" --to "$address" --nonsens
 says "--nonsense"
 expect 2 5 "$SLUICE" client listen --network "$topology" --gateway nonsense
 tells "nonsense"
-expect 2 5 "$SLUICE" client listen --network "$topology" --keys "$topology/keys"
+expect 2 5 "$SLUICE" client listen --network "$topology" --home "$topology/keys"
 tells "$topology/keys"
 
 echo "keys that are kept are the same client again"
-listener carol --keys "$work/carol.keys"
+listener carol --home "$work/carol"
 first=$address
 kill -TERM "$pid"
 ended "$pid" 3
-listener carol2 --keys "$work/carol.keys"
+listener carol2 --home "$work/carol"
 [ "$address" = "$first" ] || fail "another address: $address, not $first"
-[ -z "$(find "$work/carol.keys" -type f -perm /077 -name '*private*')" ] || fail "others may read the keys"
+[ -z "$(find "$work/carol" -perm /077)" ] || fail "others may read the keys"
+expect 2 5 "$SLUICE" client listen --network "$topology" --home "$work/carol"
+tells "in use by process"
 kill -TERM "$pid"
 ended "$pid" 3
 

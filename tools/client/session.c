@@ -2,7 +2,6 @@
 #include "tools/client/session.h"
 
 #include "crypto/base/secret.h"
-#include "tools/client/identity.h"
 #include "tools/common/mixnet.h"
 #include "tools/common/options.h"
 
@@ -24,32 +23,44 @@ static enum slc_status pick_gateway(const struct slc_topology *topology, struct 
     return SLC_OK;
 }
 
-/* Keys, gateway and, if there is one, the registration there; `r` holds what `setup` points to. */
-static enum slc_status find_identity(const struct slc_session_options *o, const struct slc_topology *topology,
-                                     struct slc_client_setup *setup, struct slc_registration *r,
+/* The identity of a home: its first, a published client's that lies there, or a fresh one. */
+static enum slc_status open_home(struct slc_session *s, const char *home, struct slc_random *random,
+                                 struct slc_stored_client *stored, struct slc_error *error)
+{
+    uint64_t identity;
+    enum slc_status status = slc_storage_open(&s->storage, home, error);
+    if (status != SLC_OK) return status;
+    const char *notice = slc_storage_notice(s->storage);
+    if (notice != NULL) (void)fprintf(stderr, "sluice client: %s\n", notice);
+    if (slc_storage_count(s->storage) == 0) {
+        status = slc_storage_import(s->storage, home, &identity, error);
+        if (status == SLC_NOT_FOUND) status = slc_storage_provide(s->storage, 1, random, error);
+    }
+    return status == SLC_OK ? slc_storage_find(s->storage, 1, stored, error) : status;
+}
+
+/* Keys, gateway and, if there is one, the registration there. */
+static enum slc_status find_identity(struct slc_session *s, const struct slc_session_options *o,
+                                     const struct slc_topology *topology, struct slc_stored_client *stored,
                                      struct slc_error *error)
 {
     struct slc_random random;
-    bool named = o->gateway != NULL, registered = false;
-    if (named && slc_base58_key(setup->gateway, o->gateway) != SLC_OK) {
+    uint8_t named[SLC_IDENTITY_BYTES];
+    if (o->gateway != NULL && slc_base58_key(named, o->gateway) != SLC_OK) {
         return slc_fail(error, SLC_BAD_ARGUMENT, "--gateway %.60s: not an identity key in base58", o->gateway);
     }
     enum slc_status status = slc_random_from_system(&random);
     if (status != SLC_OK) return slc_fail(error, status, "%s", slc_status_text(status));
-    if (o->keys == NULL) {
-        slc_client_keys_generate(&setup->keys, &random);
+    if (o->home != NULL) {
+        status = open_home(s, o->home, &random, stored, error);
     } else {
-        status = slc_keys_open(o->keys, &setup->keys, &random, error);
-        if (status == SLC_OK) status = slc_registration_find(o->keys, named ? setup->gateway : NULL, r, error);
-        registered = status == SLC_OK;
-        if (status == SLC_NOT_FOUND) status = SLC_OK;
+        slc_client_keys_generate(&stored->keys, &random);
     }
-    if (registered) {
-        memcpy(setup->gateway, r->gateway, SLC_IDENTITY_BYTES);
-        setup->shared_key = r->key;
-        setup->last_timestamp = r->timestamp;
-    } else if (status == SLC_OK && !named) {
-        status = pick_gateway(topology, &random, setup->gateway, error);
+    if (status == SLC_OK && o->gateway != NULL) {
+        if (s->storage != NULL) status = slc_storage_registration(s->storage, named, stored, error);
+        memcpy(stored->gateway, named, sizeof named);
+    } else if (status == SLC_OK && !stored->registered) {
+        status = pick_gateway(topology, &random, stored->gateway, error);
     }
     slc_random_wipe(&random);
     return status;
@@ -81,6 +92,7 @@ static int start_engine(struct slc_session *s, const struct slc_session_options 
 {
     struct slc_engine_config config;
     if (configure(o, &config, error) != SLC_OK) return SLC_EXIT_USAGE;
+    config.storage = s->storage;
     s->refresh_every = config.traffic.topology_fixed ? 0
                        : o->refresh > 0              ? o->refresh
                                                      : config.traffic.topology_refresh;
@@ -91,33 +103,42 @@ static int start_engine(struct slc_session *s, const struct slc_session_options 
     if (status != SLC_OK) {
         char gateway[SLC_BASE58_MAX] = "";
         (void)!slc_base58_encode(gateway, sizeof gateway, slc_bytes(setup->gateway, SLC_IDENTITY_BYTES));
-        (void)slc_fail(error, status, "gateway %s: %s", gateway,
-                       status == SLC_NO_ROUTE ? "not in this network" : slc_status_text(status));
+        const char *words = slc_engine_storage_words(s->engine);
+        if (words[0] == 0) words = status == SLC_NO_ROUTE ? "not in this network" : slc_status_text(status);
+        (void)slc_fail(error, status, "gateway %s: %s", gateway, words);
         return SLC_EXIT_USAGE;
     }
     slc_engine_recipient(s->engine, s->client, &s->self);
     return slc_engine_start(s->engine, error) == SLC_OK ? -1 : SLC_EXIT_USAGE;
 }
 
+static int open_with(struct slc_session *s, const struct slc_session_options *o, const struct slc_mixnet *mixnet,
+                     struct slc_error *error)
+{
+    struct secrets {
+        struct slc_client_setup setup;
+        struct slc_stored_client stored;
+    } *secrets = slc_guarded_new(sizeof *secrets);
+    if (secrets == NULL) {
+        (void)slc_fail(error, SLC_NO_MEMORY, "no guarded memory for the keys");
+        return SLC_EXIT_USAGE;
+    }
+    int code = SLC_EXIT_USAGE;
+    if (find_identity(s, o, mixnet->topology, &secrets->stored, error) == SLC_OK) {
+        slc_stored_setup(&secrets->stored, &secrets->setup);
+        code = start_engine(s, o, mixnet, &secrets->setup, error);
+    }
+    slc_guarded_free(secrets);
+    return code;
+}
+
 int slc_session_open(struct slc_session *s, const struct slc_session_options *o, struct slc_error *error)
 {
-    *s = (struct slc_session){.keys = o->keys};
+    *s = (struct slc_session){0};
     struct slc_mixnet mixnet;
     int code = slc_mixnet_find(&mixnet, o->nym_api, o->network, o->fetch_limit, error);
     if (code >= 0) return code;
-    struct secrets {
-        struct slc_client_setup setup;
-        struct slc_registration registration;
-    } *secrets = slc_guarded_new(sizeof *secrets);
-    if (secrets == NULL) {
-        code = SLC_EXIT_USAGE;
-        (void)slc_fail(error, SLC_NO_MEMORY, "no guarded memory for the keys");
-    } else if (find_identity(o, mixnet.topology, &secrets->setup, &secrets->registration, error) != SLC_OK) {
-        code = SLC_EXIT_USAGE;
-    } else {
-        code = start_engine(s, o, &mixnet, &secrets->setup, error);
-    }
-    slc_guarded_free(secrets);
+    code = open_with(s, o, &mixnet, error);
     slc_mixnet_release(&mixnet);
     if (code >= 0 || o->network != NULL || s->refresh_every == 0) return code;
     enum slc_status status = slc_refresh_start(&s->refresh, o->nym_api, s->refresh_every, slc_session_wake, s, error);
@@ -127,9 +148,16 @@ int slc_session_open(struct slc_session *s, const struct slc_session_options *o,
 void slc_session_close(struct slc_session *s)
 {
     slc_refresh_stop(s->refresh);
+    if (s->engine != NULL) {
+        slc_engine_stop(s->engine);
+        const char *words = slc_engine_storage_words(s->engine);
+        if (words[0] != 0) (void)fprintf(stderr, "sluice client: %s\n", words);
+    }
     slc_engine_free(s->engine);
+    slc_storage_close(s->storage);
     s->refresh = NULL;
     s->engine = NULL;
+    s->storage = NULL;
 }
 
 /* ---- while it runs ---- */
@@ -154,19 +182,6 @@ enum slc_status slc_session_send(struct slc_session *s, const struct slc_command
     return status;
 }
 
-static void keep_registration(const struct slc_session *s, const struct slc_engine_event *ready)
-{
-    if (s->keys == NULL || ready->data == NULL || ready->len != SLC_SEAL_KEY_BYTES) return;
-    struct slc_error error = {0};
-    struct slc_registration r = {.timestamp = ready->timestamp};
-    memcpy(r.gateway, s->self.gateway, sizeof r.gateway);
-    memcpy(r.key, ready->data, sizeof r.key);
-    if (slc_registration_keep(s->keys, &r, &error) != SLC_OK) {
-        (void)fprintf(stderr, "sluice client: the registration is not kept: %s\n", error.text);
-    }
-    slc_wipe(&r, sizeof r);
-}
-
 static void take_topology(struct slc_session *s)
 {
     struct slc_topology *topology;
@@ -189,7 +204,9 @@ size_t slc_session_events(struct slc_session *s, struct slc_engine_event *events
         n = slc_engine_poll(s->engine, events, cap);
     }
     for (size_t i = 0; i < n; i++) {
-        if (events[i].kind == SLC_CLIENT_READY) keep_registration(s, &events[i]);
+        if (events[i].kind == SLC_CLIENT_STORAGE && events[i].status != SLC_OK) {
+            (void)fprintf(stderr, "sluice client: %s\n", events[i].text);
+        }
     }
     if (s->refresh != NULL) take_topology(s);
     return n;

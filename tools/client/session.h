@@ -16,7 +16,7 @@ struct slc_session_options {
     const char *nym_api; /* or NULL with `network`                                 */
     const char *network; /* a topology file; never refreshed                       */
     const char *gateway; /* base58; NULL: the one used last, else one by chance    */
-    const char *keys;    /* folder of the identity; NULL: a fresh one, not kept    */
+    const char *home;    /* directory of a storage; NULL: a fresh one, not kept    */
     unsigned pacing;     /* 0 default, 1 fast, 2 none                              */
     bool no_cover;       /* no loop cover stream                                   */
     struct slc_traffic_words traffic;
@@ -29,8 +29,8 @@ struct slc_session_options {
 struct slc_session {
     struct slc_engine *engine;
     struct slc_refresh *refresh;
-    slc_time refresh_every; /* 0: never */
-    const char *keys;
+    slc_time refresh_every;      /* 0: never */
+    struct slc_storage *storage; /* NULL: nothing is kept */
     uint32_t client;
     struct slc_recipient self;
 };
@@ -47,7 +47,7 @@ SLC_MUST_CHECK enum slc_status slc_session_send(struct slc_session *session, con
                                                 const char *body, size_t len, uint64_t token);
 /*
  * Waits up to `timeout` for events and takes up to `cap`; give each back with slc_engine_release(). Keeps the
- * registration and the topology up to date on the way; what fails in that is a warning on standard error.
+ * topology up to date on the way; what fails in that, or in the storage, is a warning on standard error.
  */
 size_t slc_session_events(struct slc_session *session, struct slc_engine_event *events, size_t cap, slc_time timeout);
 
