@@ -61,6 +61,21 @@ expect 0 20 "$SLUICE" echo --network "$topology" --identities 3 --json --duratio
 shows '"event":"ready"'
 shows '"event":"summary"'
 
+echo "a home keeps the service: the same addresses again, closed to others"
+background homely "$SLUICE" echo --network "$topology" --home "$work/home" --identities 2 --address-file "$work/first"
+await "$work/homely.out" '^ready 2' 10
+expect 2 10 "$SLUICE" echo --network "$topology" --home "$work/home"
+says "$work/home"
+address=$(head -n 1 "$work/first")
+expect 0 20 "$SLUICE" client send --network "$topology" --to "$address" --text hello --surbs 12 --wait-reply
+shows hello
+kill -TERM "$pid"
+ended "$pid" 10
+[ "$code" = 0 ] || fail "exit code $code with a home: $(cat "$work/homely.err")"
+expect 0 20 "$SLUICE" echo --network "$topology" --home "$work/home" --identities 2 --address-file "$work/again" --duration 300ms
+cmp "$work/first" "$work/again" || fail "other addresses"
+[ -z "$(find "$work/home" -type f -perm /077)" ] || fail "others may read the home"
+
 echo "what cannot be is refused with code 2 and words"
 expect 2 5 env -u NYM_API "$SLUICE" echo
 says "--nym-api"

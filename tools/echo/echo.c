@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/storage/storage.h"
 #include "tools/client/refresh.h"
 #include "tools/common/file.h"
 #include "tools/common/metrics.h"
@@ -17,7 +18,7 @@
 /* `sluice echo`: the service of service.h as a program that an operator runs. */
 
 struct options {
-    const char *nym_api, *network, *gateway, *ca_file, *address_file;
+    const char *nym_api, *network, *gateway, *ca_file, *address_file, *home;
     bool tls, no_cover, json, metrics, pacing_given;
     unsigned pacing, io, wait;
     uint64_t identities, requesters, threads, metrics_port;
@@ -28,6 +29,7 @@ struct options {
 
 struct program {
     const struct options *o;
+    struct slc_storage *storage;
     struct slc_echo *echo;
     struct slc_refresh *refresh;
     struct slc_metrics *metrics;
@@ -53,6 +55,8 @@ static int parse(int argc, char **argv, struct options *o)
          NULL},
         {.help = "The service"},
         {"identities", SLC_OPTION_NUMBER, &o->identities, "N", "addresses it answers at (1)", 1, 100000, NULL, NULL},
+        {"home", SLC_OPTION_TEXT, &o->home, "DIR",
+         "keeps identities, registrations and SURBs there between runs (nothing is kept)", 0, 0, NULL, NULL},
         {"requesters", SLC_OPTION_NUMBER, &o->requesters, "N",
          "peers per identity whose SURBs are kept; beyond, the longest silent go (4096)", 1, 10000000, NULL, NULL},
         {"pacing", SLC_OPTION_CHOICE, &o->pacing, "HOW", "none (answers leave at once), default or fast", 0, 0,
@@ -167,6 +171,12 @@ static int open_all(struct program *p, struct slc_error *error)
         }
         config.gateway = gateway;
     }
+    if (o->home != NULL) {
+        if (slc_storage_open(&p->storage, o->home, error) != SLC_OK) return SLC_EXIT_USAGE;
+        const char *notice = slc_storage_notice(p->storage);
+        if (notice != NULL) (void)fprintf(stderr, "sluice echo: %s\n", notice);
+        config.engine.storage = p->storage;
+    }
     slc_time limit = o->connect > 0 ? o->connect : 30 * SLC_SECOND;
     int code = slc_mixnet_find(&mixnet, o->nym_api, o->network, limit, error);
     if (code >= 0) return code;
@@ -268,18 +278,6 @@ static bool serve(struct program *p)
     return counts.gave_up < o->identities;
 }
 
-/* Whether every answer under way got its end. */
-static void finish_answers(struct program *p)
-{
-    slc_time end = slc_now() + p->o->linger;
-    struct slc_echo_counts counts;
-    slc_echo_counts(p->echo, &counts);
-    while (counts.under_way > 0 && slc_now() < end) {
-        slc_echo_turn(p->echo, 10 * SLC_MILLISECOND);
-        slc_echo_counts(p->echo, &counts);
-    }
-}
-
 static int run(struct program *p, struct slc_error *error)
 {
     int code = open_all(p, error);
@@ -293,7 +291,7 @@ static int run(struct program *p, struct slc_error *error)
     slc_time begin = slc_now();
     bool served = serve(p);
     slc_time served_for = slc_now() - begin;
-    finish_answers(p);
+    slc_echo_close(p->echo, p->o->linger);
     bool whole = slc_echo_say_summary(&p->voice, served_for);
     if (served) return whole ? SLC_EXIT_GOOD : SLC_EXIT_CHECK_FAILED;
     (void)slc_fail(error, SLC_REFUSED, "no identity is left; %s", slc_echo_trouble(p->echo));
@@ -315,5 +313,6 @@ int slc_echo_main(int argc, char **argv)
     slc_refresh_stop(p.refresh);
     slc_signals_catch(NULL, NULL);
     slc_echo_free(p.echo);
+    slc_storage_close(p.storage);
     return code;
 }

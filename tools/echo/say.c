@@ -94,5 +94,7 @@ bool slc_echo_say_summary(const struct slc_echo_voice *v, slc_time running)
                   " unanswerable + %" PRIu64 " empty + %" PRIu64 " under way; the books %s; %" PRIu64 " SURBs used\n",
                   seconds(running), c.received, c.answered, c.failed, c.unanswerable, c.empty, c.under_way,
                   balanced ? "balance" : "DO NOT BALANCE", clients.surbs_used);
+    const char *trouble = slc_echo_trouble(v->echo);
+    if (c.failed > 0 && trouble[0] != 0) (void)fprintf(stderr, "sluice echo: the last trouble: %s\n", trouble);
     return balanced && c.failed == 0 && c.under_way == 0;
 }

@@ -9,6 +9,7 @@
 
 enum { BURST = 128, SURBS_OF_A_REQUESTER = 64 };
 #define RETRY_AFTER (SLC_MILLISECOND / 2)
+#define CLOSING     (5 * SLC_SECOND) /* longer than clients take to leave their gateways */
 
 struct slc_echo {
     struct slc_echo_config config;
@@ -20,7 +21,7 @@ struct slc_echo {
     struct slc_engine_event events[BURST];
     size_t event_count, next_event;
     struct slc_send stuck; /* prepared, and its worker's ring was full */
-    bool is_stuck;
+    bool is_stuck, closed;
     char trouble[240];
 };
 
@@ -63,22 +64,95 @@ static enum slc_status choose_gateways(const struct slc_echo_config *config, con
     return slc_fail(error, SLC_NO_ROUTE, "gateway %s: not in this network", text);
 }
 
+/* Numbers of the stored identities, as many as are wanted. */
+struct wanted {
+    uint64_t *numbers;
+    uint32_t count, cap;
+};
+
+static enum slc_status note_number(void *self, const struct slc_stored_client *stored)
+{
+    struct wanted *w = self;
+    if (w->count < w->cap) w->numbers[w->count++] = stored->identity;
+    return SLC_OK;
+}
+
+static enum slc_status add_one(struct slc_echo *e, uint32_t i, const struct slc_client_setup *setup,
+                               struct slc_error *error)
+{
+    enum slc_status status = slc_engine_add(e->engine, setup, &e->numbers[i]);
+    if (status == SLC_OK && e->numbers[i] >= e->place_count) status = SLC_OUT_OF_RANGE;
+    if (status == SLC_OK) {
+        e->places[e->numbers[i]] = i;
+        return SLC_OK;
+    }
+    const char *words = slc_engine_storage_words(e->engine);
+    if (words[0] == 0) {
+        words = status == SLC_NO_ROUTE ? "its gateway is not in this network any more" : slc_status_text(status);
+    }
+    return slc_fail(error, status, "identity %u: %s", i, words);
+}
+
+/* As the storage has it; at the gateway that was asked for, else the one it is registered with, else `gateway`. */
+static enum slc_status add_stored(struct slc_echo *e, uint32_t i, uint64_t number, const struct slc_node *gateway,
+                                  struct slc_stored_client *stored, struct slc_error *error)
+{
+    struct slc_storage *storage = e->config.engine.storage;
+    struct slc_client_setup setup;
+    enum slc_status status = slc_storage_find(storage, number, stored, error);
+    if (status == SLC_OK && e->config.gateway != NULL) {
+        status = slc_storage_registration(storage, e->config.gateway, stored, error);
+    }
+    if (status != SLC_OK) return status;
+    slc_stored_setup(stored, &setup);
+    if (!stored->registered) memcpy(setup.gateway, gateway->identity, sizeof setup.gateway);
+    status = add_one(e, i, &setup, error);
+    slc_wipe(&setup, sizeof setup);
+    return status;
+}
+
+static enum slc_status add_all_stored(struct slc_echo *e, const struct slc_node *const *gateways, size_t count,
+                                      struct slc_random *random, struct slc_error *error)
+{
+    struct slc_storage *storage = e->config.engine.storage;
+    struct wanted w = {.numbers = calloc(e->config.identities, sizeof *w.numbers), .cap = e->config.identities};
+    struct slc_stored_client *stored = slc_guarded_new(sizeof *stored);
+    enum slc_status status =
+        w.numbers == NULL || stored == NULL ? slc_fail(error, SLC_NO_MEMORY, "no memory for the identities") : SLC_OK;
+    if (status == SLC_OK) status = slc_storage_provide(storage, w.cap, random, error);
+    if (status == SLC_OK) status = slc_storage_each(storage, note_number, &w, error);
+    for (uint32_t i = 0; i < w.count && status == SLC_OK; i++) {
+        status = add_stored(e, i, w.numbers[i], gateways[i % count], stored, error);
+    }
+    slc_guarded_free(stored);
+    free(w.numbers);
+    return status;
+}
+
+static enum slc_status add_fresh(struct slc_echo *e, const struct slc_node *const *gateways, size_t count,
+                                 struct slc_random *random, struct slc_error *error)
+{
+    struct slc_client_setup setup = {0};
+    enum slc_status status = SLC_OK;
+    for (uint32_t i = 0; i < e->config.identities && status == SLC_OK; i++) {
+        slc_client_keys_generate(&setup.keys, random);
+        memcpy(setup.gateway, gateways[i % count]->identity, sizeof setup.gateway);
+        status = add_one(e, i, &setup, error);
+    }
+    slc_wipe(&setup, sizeof setup);
+    return status;
+}
+
 static enum slc_status add_identities(struct slc_echo *e, const struct slc_node *const *gateways, size_t count,
                                       struct slc_error *error)
 {
     struct slc_random random;
     enum slc_status status = slc_random_from_system(&random);
-    struct slc_client_setup setup = {0};
-    for (uint32_t i = 0; i < e->config.identities && status == SLC_OK; i++) {
-        slc_client_keys_generate(&setup.keys, &random);
-        memcpy(setup.gateway, gateways[i % count]->identity, sizeof setup.gateway);
-        status = slc_engine_add(e->engine, &setup, &e->numbers[i]);
-        if (status == SLC_OK && e->numbers[i] >= e->place_count) status = SLC_OUT_OF_RANGE;
-        if (status == SLC_OK) e->places[e->numbers[i]] = i;
-    }
-    slc_wipe(&setup, sizeof setup);
+    if (status != SLC_OK) return slc_fail(error, status, "%s", slc_status_text(status));
+    bool kept = e->config.engine.storage != NULL;
+    status = kept ? add_all_stored(e, gateways, count, &random, error) : add_fresh(e, gateways, count, &random, error);
     slc_random_wipe(&random);
-    return status == SLC_OK ? SLC_OK : slc_fail(error, status, "adding identities: %s", slc_status_text(status));
+    return status;
 }
 
 enum slc_status slc_echo_new(struct slc_echo **echo, const struct slc_echo_config *config,
@@ -153,7 +227,11 @@ static bool hand_over(struct slc_echo *e)
 static bool answer(struct slc_echo *e, const struct slc_engine_event *event)
 {
     bump(&e->counts.under_way, 1);
-    e->stuck = (struct slc_send){.client = event->client, .reply = true, .intended = event->at, .len = event->len};
+    e->stuck = (struct slc_send){.client = event->client,
+                                 .reply = true,
+                                 .retransmissions = SLC_RETRANSMISSIONS_UNLIMITED,
+                                 .intended = event->at,
+                                 .len = event->len};
     memcpy(e->stuck.tag, event->tag, sizeof e->stuck.tag);
     if (slc_engine_prepare(e->engine, &e->stuck) != SLC_OK) {
         finished(e, &e->counts.failed);
@@ -202,6 +280,16 @@ static bool take_event(struct slc_echo *e, const struct slc_engine_event *event)
         break;
     case SLC_CLIENT_EXPIRED:
         finished(e, &e->counts.failed);
+        note_trouble(e, event, "gave an answer up");
+        break;
+    case SLC_CLIENT_CLOSED:
+        e->closed = true;
+        break;
+    case SLC_CLIENT_STORAGE:
+        (void)snprintf(e->trouble, sizeof e->trouble, "%s",
+                       event->status == SLC_OK ? ""
+                       : event->text != NULL   ? event->text
+                                               : "the storage cannot write");
         break;
     case SLC_CLIENT_LOST:
         if (e->counts.gave_up == 0) note_trouble(e, event, "is not connected");
@@ -231,6 +319,18 @@ void slc_echo_turn(struct slc_echo *e, slc_time timeout)
         const struct slc_engine_event *event = &e->events[e->next_event++];
         room = take_event(e, event);
         slc_engine_release(e->engine, event);
+    }
+}
+
+void slc_echo_close(struct slc_echo *e, slc_time timeout)
+{
+    slc_time end = slc_now() + timeout;
+    while (e->counts.under_way > 0 && slc_now() < end) {
+        slc_echo_turn(e, 10 * SLC_MILLISECOND);
+    }
+    slc_engine_close(e->engine, 0);
+    for (end = slc_now() + CLOSING; !e->closed && slc_now() < end;) {
+        slc_echo_turn(e, 10 * SLC_MILLISECOND);
     }
 }
 

@@ -6,7 +6,9 @@
 
 /*
  * An echo service: identities on an engine of their own that answer every message which can be answered with its own
- * bytes, by SURB. What `sluice echo` is, and what `sluice load --ping` runs beside its clients.
+ * bytes, by SURB, and repeat an answer until it is acked or no SURBs are to be had. What `sluice echo` is, and what
+ * `sluice load --ping` runs beside its clients. With a storage in the engine's configuration the identities are the
+ * first ones there, made if they are missing, and come back with their SURBs.
  *
  * One thread (its driver) calls these functions; where any thread may, it is said.
  */
@@ -31,6 +33,11 @@ SLC_MUST_CHECK enum slc_status slc_echo_new(struct slc_echo **echo, const struct
                                             struct slc_topology *topology, const struct slc_rotation_info *info,
                                             struct slc_error *error);
 SLC_MUST_CHECK enum slc_status slc_echo_start(struct slc_echo *echo, struct slc_error *error);
+/*
+ * The orderly end: answers under way have `timeout` ns to be acked, and what comes meanwhile is answered; then the
+ * engine closes, and what is still not acked has failed. Counts stay readable.
+ */
+void slc_echo_close(struct slc_echo *echo, slc_time timeout);
 void slc_echo_free(struct slc_echo *echo);
 
 /* Answers what came; waits up to `timeout` ns when nothing did. slc_engine_wake() ends the wait. */
@@ -39,7 +46,7 @@ void slc_echo_turn(struct slc_echo *echo, slc_time timeout);
 /* For topology, wakes and numbers; its events and messages are the service's. */
 struct slc_engine *slc_echo_engine(const struct slc_echo *echo);
 void slc_echo_recipient(const struct slc_echo *echo, uint32_t identity, struct slc_recipient *recipient);
-/* Why the first identity that gave up did, or the last that lost its gateway is not connected; "" when none. */
+/* The last thing that went wrong, or why the first identity that was refused gave up; "" when nothing did. */
 const char *slc_echo_trouble(const struct slc_echo *echo);
 
 /*

@@ -16,6 +16,7 @@ enum { BURST = 256 }; /* messages handed over, and events taken, before the othe
 #define RETRY_AFTER       (SLC_MILLISECOND / 5)
 #define UNPACED_LEAD      (10 * SLC_MILLISECOND)
 #define INTERRUPTED_DRAIN (500 * SLC_MILLISECOND)
+#define LEAVING           (5 * SLC_SECOND)
 
 /* ---- interruption ---- */
 
@@ -398,6 +399,24 @@ static void run_phases(struct slc_load *l)
     slc_load_progress_end(&l->progress);
 }
 
+/* Gateways are told what the traffic says of the clients; the books are closed by now. */
+static void leave(struct slc_load *l)
+{
+    const struct slc_traffic *t = &l->traffic;
+    if (!t->forget_client && !t->forget_stats && !t->remember_stats) return;
+    slc_engine_close(l->engine, 0);
+    struct slc_engine_event events[BURST];
+    bool closed = false;
+    for (slc_time end = slc_now() + LEAVING; !closed && slc_now() < end;) {
+        size_t n = slc_engine_poll(l->engine, events, BURST);
+        for (size_t i = 0; i < n; i++) {
+            closed = closed || events[i].kind == SLC_CLIENT_CLOSED;
+            slc_engine_release(l->engine, &events[i]);
+        }
+        if (n == 0) slc_engine_wait(l->engine, 10 * SLC_MILLISECOND);
+    }
+}
+
 /* ---- all of it ---- */
 
 static void describe(struct slc_load *l)
@@ -441,6 +460,7 @@ static int run(struct slc_load *l)
         (void)fprintf(stderr, "sluice load: no memory for the report\n");
         return SLC_EXIT_CHECK_FAILED;
     }
+    leave(l);
     return -1;
 }
 
