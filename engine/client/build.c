@@ -134,6 +134,7 @@ struct slc_sphinx_scratch *slc_builder_scratch(struct builder *b)
 
 /* Where a packet goes, and by what mean it is delayed on its way. */
 struct journey {
+    const struct slc_topology *snapshot;
     const struct slc_node *egress;
     const uint8_t *destination;
     slc_time mean;
@@ -149,7 +150,7 @@ static enum slc_status draw_route(struct slc_clients *c, struct slc_route *route
     unsigned hops = journey->straight ? 1 : SLC_ROUTE_HOPS;
     if (journey->egress == NULL) return SLC_NO_ROUTE;
     if (!journey->straight) {
-        enum slc_status status = slc_topology_route(c->topology, journey->nodes, journey->egress, nodes);
+        enum slc_status status = slc_topology_route(journey->snapshot, journey->nodes, journey->egress, nodes);
         if (status != SLC_OK) return status;
     }
     *route = (struct slc_route){.hops = (uint8_t)hops, .version = SLC_SPHINX_SEEDS, .random = random};
@@ -201,6 +202,29 @@ static bool is_straight(const struct slc_clients *c, const struct plan *plan)
     return c->traffic->no_mix_hops && plan->kind != PLAN_COVER;
 }
 
+/*
+ * The ack comes back under the rotation of the packet it was in, so that of a reply is built for its SURB's rotation
+ * (chapter 4, section 12.4).
+ */
+static struct journey ack_journey(const struct slc_clients *c, const struct plan *plan)
+{
+    const struct client *k = &c->clients[plan->client];
+    struct journey journey = {.snapshot = c->topology,
+                              .egress = k->own,
+                              .destination = k->keys->identity.public_key,
+                              .mean = c->traffic->ack_hop_delay,
+                              .straight = is_straight(c, plan),
+                              .nodes = c->random};
+    if (plan->kind != PLAN_REPLY) return journey;
+    const struct slc_topology *snapshot = slc_rotation_snapshot(c, plan->ticket.rotation);
+    if (snapshot == c->topology) return journey;
+    const struct slc_node *own = slc_topology_find(snapshot, c->gateways[k->gateway]->identity);
+    if (own == NULL) return journey;
+    journey.snapshot = snapshot;
+    journey.egress = own;
+    return journey;
+}
+
 /* Jobs for the acks; returns how many. */
 static size_t plan_acks(struct slc_clients *c, struct builder *b, size_t n)
 {
@@ -217,11 +241,7 @@ static size_t plan_acks(struct slc_clients *c, struct builder *b, size_t n)
         }
         if (b->status[i] != SLC_OK) continue;
         struct slc_packet_job *job = &b->packets[b->batch + jobs];
-        const struct journey journey = {.egress = k->own,
-                                        .destination = k->keys->identity.public_key,
-                                        .mean = c->traffic->ack_hop_delay,
-                                        .straight = is_straight(c, plan),
-                                        .nodes = c->random};
+        const struct journey journey = ack_journey(c, plan);
         struct slc_address first_hop;
         plan->delays = 0;
         b->status[i] = draw_route(c, &job->route, &journey, random_of(b, i), &first_hop, &plan->delays);
@@ -326,7 +346,8 @@ static enum slc_status draw_data_route(struct slc_clients *c, struct builder *b,
     struct plan *plan = &c->plans[i];
     const struct client *k = &c->clients[plan->client];
     const struct message *m = message_of(c, plan);
-    struct journey journey = {.egress = plan->egress,
+    struct journey journey = {.snapshot = c->topology,
+                              .egress = plan->egress,
                               .destination = m == NULL ? k->keys->identity.public_key : m->recipient.identity,
                               .mean = c->traffic->hop_delay,
                               .straight = is_straight(c, plan),

@@ -8,7 +8,9 @@
  * Nodes know the keys of the rotation before for one epoch more. In that epoch stale SURBs are still good, most of all
  * for asking for new ones; after it nothing is built with them. Where we leave the reference, it is to lose less:
  *   - SURBs that are known to be of the new rotation stay fresh when the others become stale;
- *   - SURBs of the other parity are void only when that epoch is over, not as soon as it begins;
+ *   - SURBs of the other parity, and those that came more than an epoch before the rotation began, are void only when
+ *     that epoch is over, not as soon as it begins: the reference forgets whoever it has not heard of in the last hour
+ *     of a rotation;
  *   - a refresh request that brought nothing is repeated at each check while there is a SURB to do it with (trap 36);
  *   - the wall clock is believed only where it agrees with the snapshot, so that a step of the clock drops nothing;
  *     ages count on the monotonic one.
@@ -154,8 +156,9 @@ static struct judgement judge(struct slc_clients *c, slc_time now)
     }
     uint32_t expected = rotation_at(&c->info, unix_now);
     int64_t start = start_of(&c->info, expected);
-    j.void_before = seconds - (unix_now - (start - epoch));
     j.over = unix_now >= start + epoch;
+    int64_t back = j.over ? epoch : (c->info.validity_epochs + INT64_C(1)) * epoch;
+    j.void_before = seconds - (unix_now - (start - back));
     /* Who is a little ahead of us makes SURBs for a rotation that we do not expect yet. */
     bool ends = unix_now >= start_of(&c->info, (uint64_t)expected + 1) - epoch / CHECKS_A_EPOCH;
     if (j.over && !ends) j.parity = (uint8_t)(expected % 2 == 1 ? SLC_ROTATION_ODD : SLC_ROTATION_EVEN);

@@ -669,6 +669,7 @@ void mininet_epochs(struct mininet *net, uint32_t epoch_seconds, uint32_t validi
 void mininet_turn(struct mininet *net)
 {
     const struct slc_rotation_info *info = &net->info;
+    if (net->stuck) return;
     uint64_t passed = (uint64_t)(directory_unix(net) - info->epoch_start) / info->epoch_seconds;
     net->epoch_id = info->current_epoch + passed;
     uint32_t rotation_id = slc_rotation_id(net->epoch_id, info->initial_epoch, info->validity_epochs);

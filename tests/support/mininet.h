@@ -62,6 +62,7 @@ struct mininet {
     uint64_t epoch_id;
     struct slc_rotation_info info; /* validity_epochs 0: clients are told nothing */
     int64_t clock_step;            /* seconds that the wall clock is wrong         */
+    bool stuck;                    /* epochs do not go on                          */
     struct mininet_node nodes[MININET_NODES];
     struct mininet_client *client;
     size_t client_count, max_clients;
