@@ -145,8 +145,11 @@ void notice_give(struct notice *notice)
     struct slc_runtime *r = notice->to.runtime;
     struct end *e = find(&notice->to);
     if (e != NULL) {
-        struct slc_received received = {
-            .link = link_of(&notice->to), .token = e->token, .kind = notice->kind, .status = notice->status, .at = sim.now};
+        struct slc_received received = {.link = link_of(&notice->to),
+                                        .token = e->token,
+                                        .kind = notice->kind,
+                                        .status = notice->status,
+                                        .at = sim.now};
         bool closed = notice->kind == SLC_RECEIVED_CLOSED;
         e->open |= !closed;
         sim_trace(sim.now << 8 | 0x80 | notice->kind);
@@ -433,7 +436,6 @@ static void count_binary(const struct frame *f, uint64_t *up_counter, uint64_t *
 static void lose(struct frame *f)
 {
     sim.numbers.frames_lost++;
-    sim.in_flight--;
     count_binary(f, &sim.numbers.binary_up_lost, &sim.numbers.binary_down_lost);
     uncount(f);
     frame_free(f);
@@ -451,8 +453,8 @@ enum slc_status slc_worker_send(struct slc_worker *w, slc_link link, uint8_t *sl
     f->up = e->outgoing;
     take_off(f, e, slot + (data - slot), len);
     sim.numbers.frames_sent++;
-    sim.in_flight++;
     count_binary(f, &sim.numbers.binary_up_sent, &sim.numbers.binary_down_sent);
+    f->due = due;
     if (due > sim.now) {
         world_add(due, EVENT_LEAVE, f);
     } else {
@@ -482,6 +484,8 @@ void frame_leave(struct frame *f)
         return;
     }
     uncount(f);
+    if (sim.config.mutation == SIM_FORGET_FRAME && sim.numbers.frames_sent == 1000) return;
+    if (f->due != 0) slc_histogram_record(&f->from.runtime->lateness, sim.now - f->due);
     e->waiting++;
     show(f, e);
     uint64_t last = 0;
@@ -507,8 +511,6 @@ void frame_arrive(struct frame *f)
                                           .size = f->size,
                                           .at = sim.now};
     sim.numbers.frames_arrived++;
-    sim.in_flight--;
-    count_binary(f, &sim.numbers.binary_up_arrived, &sim.numbers.binary_down_arrived);
     worker_receive(f->to.runtime->worker[to->worker], &received);
 }
 

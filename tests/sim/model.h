@@ -7,8 +7,8 @@
 
 /*
  * A model of the cryptography: the sizes, places and failures of the real one, without its cost and without any
- * security. Keys agree by multiplication modulo a prime, tags are keyed checksums, so that a wrong key, a wrong rotation
- * and a damaged byte are still found out. Payloads are not encrypted, only checked. For the simulator alone.
+ * security. Keys agree by multiplication modulo a prime, tags are keyed checksums, so that a wrong key, a wrong
+ * rotation and a damaged byte are still found out. Payloads are not encrypted, only checked. For the simulator alone.
  */
 
 SLC_MUST_CHECK enum slc_status model_packets_build(struct slc_packet_job *jobs, size_t n);

@@ -36,7 +36,8 @@ static void hop_seed(uint8_t seed[SLC_PAYLOAD_SEED_BYTES], uint64_t key)
 
 /* ---- headers ---- */
 
-static void write_step(uint8_t *step, const struct slc_route *route, unsigned hop, const uint8_t next_mac[SLC_MAC_BYTES])
+static void write_step(uint8_t *step, const struct slc_route *route, unsigned hop,
+                       const uint8_t next_mac[SLC_MAC_BYTES])
 {
     bool last = hop + 1U == route->hops;
     struct slc_writer w = slc_writer(step, SLC_ROUTING_STEP);
@@ -143,8 +144,7 @@ enum slc_status model_surbs_use(struct slc_surb_use *jobs, size_t n)
         memcpy(job->out, job->surb.data, SLC_HEADER_BYTES);
         memcpy(job->first_hop, job->surb.data + SLC_HEADER_BYTES, SLC_ADDRESS_BYTES);
         slc_payload_fill(payload, job->payload_bytes, job->plaintext);
-        payload_sum(payload, payload, job->payload_bytes,
-                    job->surb.data + job->surb.len - SLC_PAYLOAD_SEED_BYTES);
+        payload_sum(payload, payload, job->payload_bytes, job->surb.data + job->surb.len - SLC_PAYLOAD_SEED_BYTES);
         live++;
     }
     return slc_batch_status(live, n);

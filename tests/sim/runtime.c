@@ -113,7 +113,7 @@ static void disown(const struct event *e, const struct slc_runtime *r)
 static void forget_events(const struct slc_runtime *r)
 {
     size_t kept = 0, n = sim.heap_len;
-    sim.heap_len = 0;
+    sim.heap_len = sim.frames = 0;
     struct event *events = malloc((n + 1) * sizeof *events);
     if (events == NULL) abort();
     for (size_t i = 0; i < n; i++) {
@@ -201,6 +201,16 @@ void slc_runtime_wait(struct slc_runtime *r, slc_time timeout)
 void slc_runtime_wake(struct slc_runtime *r)
 {
     r->woken = true;
+}
+
+void slc_runtime_poke(struct slc_runtime *r, unsigned worker)
+{
+    if (r->started && worker < r->workers) worker_wake(r->worker[worker], sim.now);
+}
+
+void slc_runtime_lateness(const struct slc_runtime *r, struct slc_histogram *lateness)
+{
+    slc_histogram_merge(lateness, &r->lateness);
 }
 
 const char *slc_runtime_backend(const struct slc_runtime *r)
@@ -327,6 +337,10 @@ static void take_received(struct slc_worker *w)
     size_t n = at_most(w->received_len - w->received_first, BATCH);
     struct slc_received batch[BATCH];
     if (n > 0) memcpy(batch, w->received + w->received_first, n * sizeof *batch);
+    for (size_t i = 0; i < n; i++) {
+        if (batch[i].kind != SLC_RECEIVED_BINARY) continue;
+        (*(frame_of(batch[i].data)->up ? &sim.numbers.binary_up_taken : &sim.numbers.binary_down_taken))++;
+    }
     w->received_first += n;
     if (w->received_first == w->received_len) w->received_first = w->received_len = 0;
     if (n > 0 && w->role.received != NULL) w->role.received(w->role.self, batch, n, sim.now);

@@ -40,6 +40,28 @@ enum slc_status __wrap_slc_random_from_system(struct slc_random *random)
     return SLC_OK;
 }
 
+/* ---- mutations ---- */
+
+static void damage(struct slc_open_job *jobs, size_t n)
+{
+    static unsigned seen;
+    for (size_t i = 0; i < n; i++) {
+        if (seen++ == 2000) jobs[i].packet[100] ^= 1;
+    }
+}
+
+/* The second reply of a batch goes the way of the first, or a later one that of an earlier. */
+static void reuse(struct slc_surb_use *jobs, size_t n)
+{
+    static uint8_t kept[SLC_SURB_MAX_BYTES];
+    static size_t kept_len;
+    for (size_t i = 0; i < n; i++) {
+        if (kept_len == jobs[i].surb.len) jobs[i].surb = slc_bytes(kept, kept_len);
+        kept_len = jobs[i].surb.len;
+        memmove(kept, jobs[i].surb.data, kept_len);
+    }
+}
+
 /* ---- packets ---- */
 
 enum slc_status __wrap_slc_packets_build(struct slc_sphinx_scratch *scratch, struct slc_packet_job *jobs, size_t n)
@@ -53,6 +75,7 @@ enum slc_status __wrap_slc_packets_build(struct slc_sphinx_scratch *scratch, str
 
 enum slc_status __wrap_slc_packets_open(struct slc_sphinx_scratch *scratch, struct slc_open_job *jobs, size_t n)
 {
+    if (sim_mutation() == SIM_DAMAGE) damage(jobs, n);
     return sim_model() ? model_packets_open(jobs, n) : __real_slc_packets_open(scratch, jobs, n);
 }
 
@@ -63,6 +86,7 @@ enum slc_status __wrap_slc_surbs_build(struct slc_sphinx_scratch *scratch, struc
 
 enum slc_status __wrap_slc_surbs_use(struct slc_sphinx_scratch *scratch, struct slc_surb_use *jobs, size_t n)
 {
+    if (sim_mutation() == SIM_REUSE_SURB) reuse(jobs, n);
     enum slc_status status = sim_model() ? model_surbs_use(jobs, n) : __real_slc_surbs_use(scratch, jobs, n);
     for (size_t i = 0; i < n; i++) {
         if (jobs[i].status == SLC_OK) sim_mark_header(jobs[i].out);

@@ -46,6 +46,11 @@ bool sim_model(void)
     return sim.config.model;
 }
 
+enum sim_mutation sim_mutation(void)
+{
+    return sim.config.mutation;
+}
+
 void sim_random(struct slc_random *random)
 {
     slc_random_from_number(random, sim.config.seed, sim.streams++);
@@ -75,6 +80,11 @@ static bool earlier(const struct event *a, const struct event *b)
     return a->at != b->at ? a->at < b->at : a->order < b->order;
 }
 
+static bool is_frame(const struct event *event)
+{
+    return event->kind == EVENT_LEAVE || event->kind == EVENT_ARRIVE;
+}
+
 void world_add(slc_time at, enum event_kind kind, void *subject)
 {
     if (sim.heap_len == sim.heap_cap) {
@@ -90,6 +100,7 @@ void world_add(slc_time at, enum event_kind kind, void *subject)
         i = (i - 1) / 4;
     }
     sim.heap[i] = event;
+    sim.frames += is_frame(&event);
 }
 
 static struct event take_first(void)
@@ -106,6 +117,7 @@ static struct event take_first(void)
         sim.heap[i] = sim.heap[child];
     }
     sim.heap[i] = last;
+    sim.frames -= is_frame(&first);
     return first;
 }
 
@@ -169,7 +181,7 @@ const struct sim_numbers *sim_numbers(void)
 
 size_t sim_in_flight(void)
 {
-    return sim.in_flight;
+    return sim.frames;
 }
 
 void sim_trace(uint64_t word)

@@ -10,6 +10,19 @@
  * engine/runtime/runtime.h, so that engine, gateways and mixnodes run on it unchanged. There is one world at a time.
  */
 
+/* Ways to break what is tested, so that the checks can be seen to find it. */
+enum sim_mutation {
+    SIM_AS_IT_IS,
+    SIM_DELIVER_TWICE, /* the application is given one message twice                     */
+    SIM_LOSE_MESSAGE,  /* ... one message never                                          */
+    SIM_REUSE_SURB,    /* one reply goes through the SURB of the one before              */
+    SIM_UNEVEN_STREAM, /* clients send messages as soon as they have some                */
+    SIM_DAMAGE,        /* a bit of one packet changes between two nodes                  */
+    SIM_LEAK,          /* memory grows                                                   */
+    SIM_FORGET_FRAME,  /* a frame is neither delivered nor counted as lost               */
+    SIM_MUTATIONS
+};
+
 struct sim_world_config {
     uint64_t seed;
     slc_time grain;        /* turns of workers begin on multiples of it; at least 1                     */
@@ -18,6 +31,7 @@ struct sim_world_config {
     uint32_t ring_entries; /* places in command, event and pass rings; 0: as many as the real runtime's */
     uint64_t unix_start;   /* wall clock at the beginning, seconds                                      */
     bool model;            /* the model of cryptography in place of the real one (model.h)              */
+    enum sim_mutation mutation;
 };
 
 void sim_world_begin(const struct sim_world_config *config);
@@ -42,8 +56,8 @@ void sim_freeze(const char *name, slc_time until);
 
 /* A frame that leaves on a client's link (WS_CLIENT side), as an observer of that link sees it. */
 struct sim_uplink {
-    unsigned worker; /* of the engine's runtime  */
-    uint32_t index;  /* low half of the connection's token: the client's index on its worker */
+    unsigned worker;     /* of the engine's runtime  */
+    uint32_t index;      /* low half of the connection's token: the client's index on its worker */
     uint32_t connection; /* high half: which of its connections */
     bool binary;
     size_t bytes; /* payload of the WebSocket frame */
@@ -60,12 +74,12 @@ void sim_observe(const struct sim_observer *observer);
 
 struct sim_numbers {
     uint64_t events, turns;
-    uint64_t frames_sent;    /* taken by slc_worker_send() */
-    uint64_t frames_arrived; /* handed to a worker         */
-    uint64_t frames_lost;    /* link gone, cut or overfull */
-    uint64_t binary_up_sent, binary_up_arrived, binary_up_lost;
-    uint64_t binary_down_sent, binary_down_arrived, binary_down_lost;
-    uint64_t trace; /* hash of everything that happened so far */
+    uint64_t frames_sent;                                     /* taken by slc_worker_send() */
+    uint64_t frames_arrived;                                  /* at a worker                */
+    uint64_t frames_lost;                                     /* link gone, cut or overfull */
+    uint64_t binary_up_sent, binary_up_taken, binary_up_lost; /* clients to gateways; taken: seen by a worker's role */
+    uint64_t binary_down_sent, binary_down_taken, binary_down_lost; /* gateways to clients */
+    uint64_t trace;                                                 /* hash of everything that happened so far */
 };
 const struct sim_numbers *sim_numbers(void);
 /* Frames on their way now. */
@@ -80,6 +94,7 @@ void sim_trace_to(void *file);
 /* Marks the slot that a data packet was built in; what lies in no slot is ignored. */
 void sim_mark_header(const uint8_t *packet);
 bool sim_model(void);
+enum sim_mutation sim_mutation(void);
 void sim_random(struct slc_random *random);
 
 #endif

@@ -40,6 +40,7 @@ struct frame {
     bool up;      /* from a client to its gateway    */
     struct slc_worker *owner;
     uint64_t header;
+    slc_time due;
     _Alignas(64) uint8_t slot[];
 };
 
@@ -93,6 +94,7 @@ struct slc_runtime {
     struct slc_worker *worker[MAX_WORKERS];
     struct slc_wheel *wheel;
     slc_time timer_at;
+    struct slc_histogram lateness;
     struct end *ends;
     uint32_t end_count, free_end;
 };
@@ -128,7 +130,7 @@ struct world {
     struct slc_random random;
     struct sim_observer observer;
     struct sim_numbers numbers;
-    size_t in_flight;
+    size_t frames; /* in the queue */
     FILE *trace;
 };
 extern struct world sim;
