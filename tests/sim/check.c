@@ -230,6 +230,8 @@ static void check_nodes(struct sim_run *run, const struct slc_node_counters *n)
 static bool is_paced(const struct sim_run *run)
 {
     const struct sim_scenario *s = &run->scenario;
+    /* A stream that meets a full queue waits, and slows down: this the observer may see (chapter 4, section 3.3). */
+    if (sim_has(s, SIM_HOLD)) return false;
     bool paced = s->traffic.pacing == SLC_PACING_POISSON || s->options.mutation == SIM_UNEVEN_STREAM;
     return paced && !sim_has(s, SIM_FREEZE) && !sim_has(s, SIM_TIGHT);
 }

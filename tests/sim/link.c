@@ -7,7 +7,7 @@
 /* Connections and frames: what the network threads and TCP do, in virtual time. */
 
 #define CONNECT_PATIENCE (10 * SLC_SECOND)
-enum { NOBODY = UINT32_MAX, WS_BINARY = 2, TRIPS = 3 /* SYN, SYN-ACK, upgrade request */ };
+enum { NOBODY = UINT32_MAX, WS_BINARY = 2, TRIPS = 3 /* SYN, SYN-ACK, upgrade request */, SOCKETS = 64 /* frames */ };
 
 /* ---- slots ---- */
 
@@ -279,6 +279,14 @@ void slc_worker_set_token(struct slc_worker *w, slc_link link, uint64_t token)
     const struct end_name name = name_of_link(w->runtime, link);
     struct end *e = find(&name);
     if (e != NULL) e->token = token;
+}
+
+/* What does not find room in the buffers of both systems' sockets is not written yet. */
+size_t slc_worker_waiting(const struct slc_worker *w, slc_link link)
+{
+    const struct end_name name = name_of_link(w->runtime, link);
+    const struct end *e = link == 0 ? NULL : find(&name);
+    return e == NULL || e->protocol == SLC_PROTOCOL_NODE || e->waiting < SOCKETS ? 0 : e->waiting - SOCKETS;
 }
 
 /* ---- ends ---- */

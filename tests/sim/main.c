@@ -17,6 +17,8 @@ static const char usage[] = "usage: slc_sim [--seed N | --seeds A..B] [--model |
                             "  --clients        measures: so many clients at default traffic, for --hours (0.1)\n"
                             "  --without        leaves faults out:";
 
+enum { SHRINK_SECONDS = 20 };
+
 struct command {
     struct sim_options options;
     uint64_t first, last;
@@ -105,11 +107,14 @@ static void print_repeat(const struct sim_options *o)
 /* Leaves out one kind of fault after the other as long as it still fails. */
 static struct sim_options shrink(struct sim_options o)
 {
-    for (int i = 0; i < SIM_FAULT_KINDS; i++) {
+    double seconds = 0;
+    for (int i = 0; i < SIM_FAULT_KINDS && seconds < SHRINK_SECONDS; i++) {
         struct sim_options less = o;
         struct sim_result result;
         less.without |= 1U << i;
-        if (less.without != o.without && !sim_run(&less, &result, NULL)) o = less;
+        if (less.without == o.without) continue;
+        if (!sim_run(&less, &result, NULL)) o = less;
+        seconds += result.seconds;
     }
     /* What the scenario never had need not be named. */
     struct sim_scenario with, all;

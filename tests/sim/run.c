@@ -9,7 +9,7 @@
 /* A network, an engine with its clients, their applications; the phases of a run; what is left of it. */
 
 #define CONNECT_LIMIT (60 * SLC_SECOND)
-#define DRAIN_LIMIT   (1200 * SLC_SECOND)
+#define DRAIN_LIMIT   (600 * SLC_SECOND)
 #define IDLE          (5 * SLC_SECOND)
 enum { IDLE_LIMIT = 24 };
 #define UNIX_START UINT64_C(1700000000)

@@ -203,6 +203,17 @@ void slc_runtime_wake(struct slc_runtime *r)
     r->woken = true;
 }
 
+int slc_runtime_fd(struct slc_runtime *r)
+{
+    (void)r;
+    return -1;
+}
+
+void slc_runtime_heard(struct slc_runtime *r)
+{
+    r->woken = false;
+}
+
 void slc_runtime_poke(struct slc_runtime *r, unsigned worker)
 {
     if (r->started && worker < r->workers) worker_wake(r->worker[worker], sim.now);

@@ -81,6 +81,7 @@ static void draw_traffic(struct sim_scenario *s)
         slc_traffic_default(t);
     }
     if (chance(&r, 0.15)) t->pacing = SLC_PACING_NONE;
+    t->adaptive = chance(&r, 0.5);
     if (s->options.mutation == SIM_UNEVEN_STREAM) t->pacing = SLC_PACING_NONE;
     /* So many clients that real time could not carry them send less often. */
     slc_time least = SLC_SECOND * s->clients / PACKETS_A_SECOND;
