@@ -100,34 +100,6 @@ uint64_t slc_storage_count(const struct slc_storage *s)
     return s->identities;
 }
 
-static enum slc_status scan(struct slc_storage *s, enum slc_status (*each)(void *, const struct slc_stored_client *),
-                            void *self, struct slc_stored_client *stored, struct slc_error *error)
-{
-    sqlite3_stmt *row = slc_storage_statement(s, STATEMENT_IDENTITY_ALL);
-    enum slc_status status = SLC_OK;
-    int code = SQLITE_DONE;
-    while (status == SLC_OK && (code = sqlite3_step(row)) == SQLITE_ROW) {
-        status = take_row(s, row, stored, error);
-        if (status == SLC_OK) status = each(self, stored);
-    }
-    (void)sqlite3_reset(row);
-    if (status == SLC_OK && code != SQLITE_DONE) status = slc_storage_failed(s, code, error);
-    return status;
-}
-
-enum slc_status slc_storage_each(struct slc_storage *s,
-                                 enum slc_status (*each)(void *self, const struct slc_stored_client *stored),
-                                 void *self, struct slc_error *error)
-{
-    struct slc_stored_client *stored = slc_guarded_new(sizeof *stored);
-    if (stored == NULL) return slc_fail(error, SLC_NO_MEMORY, "no guarded memory for keys");
-    (void)pthread_mutex_lock(&s->turn);
-    enum slc_status status = scan(s, each, self, stored, error);
-    (void)pthread_mutex_unlock(&s->turn);
-    slc_guarded_free(stored);
-    return status;
-}
-
 /* The one row of a bound statement. */
 static enum slc_status take_one(struct slc_storage *s, sqlite3_stmt *row, struct slc_stored_client *stored,
                                 struct slc_error *error)
@@ -150,6 +122,18 @@ enum slc_status slc_storage_find(struct slc_storage *s, uint64_t identity, struc
     (void)pthread_mutex_unlock(&s->turn);
     if (status != SLC_NOT_FOUND) return status;
     return slc_fail(error, SLC_NOT_FOUND, "%s: no identity number %llu", s->path, (unsigned long long)identity);
+}
+
+enum slc_status slc_storage_next(struct slc_storage *s, uint64_t after, struct slc_stored_client *stored,
+                                 struct slc_error *error)
+{
+    (void)pthread_mutex_lock(&s->turn);
+    sqlite3_stmt *row = slc_storage_statement(s, STATEMENT_IDENTITY_NEXT);
+    (void)sqlite3_bind_int64(row, 1, (sqlite3_int64)after);
+    enum slc_status status = take_one(s, row, stored, error);
+    (void)pthread_mutex_unlock(&s->turn);
+    if (status != SLC_NOT_FOUND) return status;
+    return slc_fail(error, SLC_NOT_FOUND, "%s: no identity above number %llu", s->path, (unsigned long long)after);
 }
 
 enum slc_status slc_storage_find_name(struct slc_storage *s, const char *name, struct slc_stored_client *stored,

@@ -48,14 +48,9 @@ struct slc_stored_client {
 };
 
 uint64_t slc_storage_count(const struct slc_storage *storage);
-/*
- * Calls `each` for every identity in order of number, in one scan; it may not call back into the storage, and what it
- * is handed lives during the call. Stops at the first that does not return SLC_OK and returns that.
- */
-SLC_MUST_CHECK enum slc_status slc_storage_each(struct slc_storage *storage,
-                                                enum slc_status (*each)(void *self,
-                                                                        const struct slc_stored_client *stored),
-                                                void *self, struct slc_error *error);
+/* The one with the lowest number above `after`; 0: the first. SLC_NOT_FOUND: there is none. */
+SLC_MUST_CHECK enum slc_status slc_storage_next(struct slc_storage *storage, uint64_t after,
+                                                struct slc_stored_client *stored, struct slc_error *error);
 /* By number, or by name. SLC_NOT_FOUND. */
 SLC_MUST_CHECK enum slc_status slc_storage_find(struct slc_storage *storage, uint64_t identity,
                                                 struct slc_stored_client *stored, struct slc_error *error);
@@ -106,7 +101,9 @@ SLC_MUST_CHECK enum slc_status slc_storage_apply(struct slc_storage *storage, st
                                                  size_t n, struct slc_error *error);
 /*
  * What is left of an identity's records, as such: its KEYs, oldest first, its TAGs, its SURBS in order of block with
- * `released` as the last LEASE said. As slc_storage_each(). The registration is in slc_stored_client. SLC_NOT_FOUND.
+ * `released` as the last LEASE said; the registration is in slc_stored_client. `each` may not call back into the
+ * storage, and what it is handed lives during the call; what it returns ends the load unless it is SLC_OK.
+ * SLC_NOT_FOUND.
  */
 SLC_MUST_CHECK enum slc_status slc_storage_load(struct slc_storage *storage, uint64_t identity,
                                                 enum slc_status (*each)(void *self,

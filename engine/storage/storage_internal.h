@@ -31,7 +31,7 @@ enum { APPLICATION_ID = 0x536c7569, SCHEMA_VERSION = 1 };
                     "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                                          \
     X(IDENTITY_COUNT, "SELECT (SELECT count(*) FROM identity), (SELECT max(seq) FROM sqlite_sequence)")                \
     X(IDENTITY_HAS, "SELECT 1 FROM identity WHERE id = ?1")                                                            \
-    X(IDENTITY_ALL, IDENTITY_COLUMNS " ORDER BY i.id")                                                                 \
+    X(IDENTITY_NEXT, IDENTITY_COLUMNS " WHERE i.id > ?1 ORDER BY i.id LIMIT 1")                                        \
     X(IDENTITY_BY_ID, IDENTITY_COLUMNS " WHERE i.id = ?1")                                                             \
     X(IDENTITY_BY_NAME, IDENTITY_COLUMNS " WHERE i.name = ?1")                                                         \
     X(REGISTRATION_PUT, "INSERT OR REPLACE INTO registration(identity, gateway, key, timestamp, row_check) "           \

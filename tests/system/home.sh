@@ -48,4 +48,14 @@ await "$work/carol2.out" '"received"' 20
 grep -qF "$address" "$work/carol2.out" || fail "another address"
 kill -TERM "$pid"
 ended "$pid" 3
+
+echo "a service keeps its addresses, and load its clients"
+for life in 1 2; do
+    expect 0 20 "$SLUICE" echo --network "$topology" --identities 3 --home "$work/service" --duration 1s --status 0 \
+        --address-file "$work/addresses$life"
+    expect "0 4" 60 "$SLUICE" load --network "$topology" --clients 5 --rate 2/s --surbs 5 --duration 1s --quiet \
+        --home "$work/load"
+done
+[ "$(wc -l <"$work/addresses1")" = 3 ] || fail "not three addresses"
+cmp "$work/addresses1" "$work/addresses2" || fail "other addresses"
 exit 0

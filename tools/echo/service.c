@@ -2,6 +2,7 @@
 #include "tools/echo/service.h"
 
 #include "crypto/base/secret.h"
+#include "tools/common/crowd.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,19 +65,6 @@ static enum slc_status choose_gateways(const struct slc_echo_config *config, con
     return slc_fail(error, SLC_NO_ROUTE, "gateway %s: not in this network", text);
 }
 
-/* Numbers of the stored identities, as many as are wanted. */
-struct wanted {
-    uint64_t *numbers;
-    uint32_t count, cap;
-};
-
-static enum slc_status note_number(void *self, const struct slc_stored_client *stored)
-{
-    struct wanted *w = self;
-    if (w->count < w->cap) w->numbers[w->count++] = stored->identity;
-    return SLC_OK;
-}
-
 static enum slc_status add_one(struct slc_echo *e, uint32_t i, const struct slc_client_setup *setup,
                                struct slc_error *error)
 {
@@ -93,65 +81,20 @@ static enum slc_status add_one(struct slc_echo *e, uint32_t i, const struct slc_
     return slc_fail(error, status, "identity %u: %s", i, words);
 }
 
-/* As the storage has it; at the gateway that was asked for, else the one it is registered with, else `gateway`. */
-static enum slc_status add_stored(struct slc_echo *e, uint32_t i, uint64_t number, const struct slc_node *gateway,
-                                  struct slc_stored_client *stored, struct slc_error *error)
+static enum slc_status add_identities(struct slc_echo *e, const struct slc_topology *topology,
+                                      const struct slc_node *const *gateways, size_t count, struct slc_error *error)
 {
-    struct slc_storage *storage = e->config.engine.storage;
+    struct slc_crowd crowd;
     struct slc_client_setup setup;
-    enum slc_status status = slc_storage_find(storage, number, stored, error);
-    if (status == SLC_OK && e->config.gateway != NULL) {
-        status = slc_storage_registration(storage, e->config.gateway, stored, error);
-    }
-    if (status != SLC_OK) return status;
-    slc_stored_setup(stored, &setup);
-    if (!stored->registered) memcpy(setup.gateway, gateway->identity, sizeof setup.gateway);
-    status = add_one(e, i, &setup, error);
-    slc_wipe(&setup, sizeof setup);
-    return status;
-}
-
-static enum slc_status add_all_stored(struct slc_echo *e, const struct slc_node *const *gateways, size_t count,
-                                      struct slc_random *random, struct slc_error *error)
-{
-    struct slc_storage *storage = e->config.engine.storage;
-    struct wanted w = {.numbers = calloc(e->config.identities, sizeof *w.numbers), .cap = e->config.identities};
-    struct slc_stored_client *stored = slc_guarded_new(sizeof *stored);
-    enum slc_status status =
-        w.numbers == NULL || stored == NULL ? slc_fail(error, SLC_NO_MEMORY, "no memory for the identities") : SLC_OK;
-    if (status == SLC_OK) status = slc_storage_provide(storage, w.cap, random, error);
-    if (status == SLC_OK) status = slc_storage_each(storage, note_number, &w, error);
-    for (uint32_t i = 0; i < w.count && status == SLC_OK; i++) {
-        status = add_stored(e, i, w.numbers[i], gateways[i % count], stored, error);
-    }
-    slc_guarded_free(stored);
-    free(w.numbers);
-    return status;
-}
-
-static enum slc_status add_fresh(struct slc_echo *e, const struct slc_node *const *gateways, size_t count,
-                                 struct slc_random *random, struct slc_error *error)
-{
-    struct slc_client_setup setup = {0};
-    enum slc_status status = SLC_OK;
+    /* A gateway that was asked for is where all of them are. */
+    const struct slc_topology *settled = e->config.gateway != NULL ? NULL : topology;
+    enum slc_status status = slc_crowd_open(&crowd, e->config.engine.storage, e->config.identities, error);
     for (uint32_t i = 0; i < e->config.identities && status == SLC_OK; i++) {
-        slc_client_keys_generate(&setup.keys, random);
-        memcpy(setup.gateway, gateways[i % count]->identity, sizeof setup.gateway);
-        status = add_one(e, i, &setup, error);
+        status = slc_crowd_next(&crowd, settled, gateways[i % count], &setup, error);
+        if (status == SLC_OK) status = add_one(e, i, &setup, error);
     }
     slc_wipe(&setup, sizeof setup);
-    return status;
-}
-
-static enum slc_status add_identities(struct slc_echo *e, const struct slc_node *const *gateways, size_t count,
-                                      struct slc_error *error)
-{
-    struct slc_random random;
-    enum slc_status status = slc_random_from_system(&random);
-    if (status != SLC_OK) return slc_fail(error, status, "%s", slc_status_text(status));
-    bool kept = e->config.engine.storage != NULL;
-    status = kept ? add_all_stored(e, gateways, count, &random, error) : add_fresh(e, gateways, count, &random, error);
-    slc_random_wipe(&random);
+    slc_crowd_close(&crowd);
     return status;
 }
 
@@ -177,7 +120,7 @@ enum slc_status slc_echo_new(struct slc_echo **echo, const struct slc_echo_confi
         e->numbers == NULL || e->places == NULL ? slc_fail(error, SLC_NO_MEMORY, "no memory") : SLC_OK;
     if (status == SLC_OK) status = choose_gateways(config, topology, &gateways, &count, error);
     if (status == SLC_OK) status = slc_engine_new(&e->engine, &e->config.engine, topology, info, error);
-    if (status == SLC_OK) status = add_identities(e, gateways, count, error);
+    if (status == SLC_OK) status = add_identities(e, topology, gateways, count, error);
     free(gateways);
     if (status != SLC_OK) {
         slc_echo_free(e);

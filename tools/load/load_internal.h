@@ -48,6 +48,7 @@ struct slc_load_options {
     unsigned io, wait; /* enum slc_loop_backend, enum slc_wait */
     bool tls;
     const char *ca_file;
+    const char *home; /* NULL: fresh clients in each run */
 
     const char *json, *html;
     bool quiet, permitted;

@@ -115,6 +115,8 @@ static int parse(int argc, char **argv, struct slc_load_options *o)
          NULL},
 
         {NULL, 0, NULL, NULL, "The engine and the report:", 0, 0, NULL, NULL},
+        {"home", SLC_OPTION_TEXT, &o->home, "DIR", "keep the clients there and use them again; else fresh ones", 0, 0,
+         NULL, NULL},
         {"threads", SLC_OPTION_NUMBER, &o->threads, "N", "workers; default: one less than CPUs", 1, 256, NULL, NULL},
         {"cpu-list", SLC_OPTION_CPUS, &o->cpus, "LIST", "pin the engine's threads, as in 0,2-3", 0, 0, NULL, NULL},
         {"io", SLC_OPTION_CHOICE, &o->io, "KIND", "auto (default), io_uring or poll", 0, 0, io_choices, NULL},

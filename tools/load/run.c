@@ -69,23 +69,30 @@ static void configure(struct slc_load *l, struct slc_engine_config *c)
     c->message_slots = within(held, 256, most < 256 ? 256 : most);
 }
 
-static enum slc_status add_clients(struct slc_load *l)
+static enum slc_status open_home(struct slc_load *l, struct slc_error *error)
 {
-    struct slc_random random;
-    enum slc_status status = slc_random_from_system(&random);
-    struct slc_client_setup setup = {0};
-    for (uint32_t i = 0; i < l->options->clients && status == SLC_OK; i++) {
-        slc_client_keys_generate(&setup.keys, &random);
-        memcpy(setup.gateway, l->gateways[i % l->gateway_count]->identity, sizeof setup.gateway);
-        status = slc_engine_add(l->engine, &setup, &l->numbers[i]);
-        if (status != SLC_OK) break;
-        if (l->numbers[i] >= l->place_count) return SLC_OUT_OF_RANGE;
-        l->places[l->numbers[i]] = i;
-        slc_engine_recipient(l->engine, l->numbers[i], &l->recipients[i]);
-    }
-    slc_wipe(&setup, sizeof setup);
-    slc_random_wipe(&random);
+    enum slc_status status = slc_storage_open(&l->storage, l->options->home, error);
+    const char *notice = status == SLC_OK ? slc_storage_notice(l->storage) : NULL;
+    if (notice != NULL) (void)fprintf(stderr, "sluice load: %s\n", notice);
     return status;
+}
+
+static enum slc_status add_client(struct slc_load *l, uint32_t i, struct slc_error *error)
+{
+    struct slc_client_setup setup;
+    const struct slc_node *gateway = l->gateways[i % l->gateway_count];
+    enum slc_status status = slc_crowd_next(&l->crowd, l->first_topology, gateway, &setup, error);
+    if (status != SLC_OK) return status;
+    status = slc_engine_add(l->engine, &setup, &l->numbers[i]);
+    slc_wipe(&setup, sizeof setup);
+    if (status == SLC_OK && l->numbers[i] >= l->place_count) status = SLC_OUT_OF_RANGE;
+    if (status != SLC_OK) {
+        const char *words = slc_engine_storage_words(l->engine);
+        return slc_fail(error, status, "adding clients: %s", words[0] != 0 ? words : slc_status_text(status));
+    }
+    l->places[l->numbers[i]] = i;
+    slc_engine_recipient(l->engine, l->numbers[i], &l->recipients[i]);
+    return SLC_OK;
 }
 
 static enum slc_status make_books(struct slc_load *l)
@@ -140,13 +147,15 @@ static int make(struct slc_load *l)
     configure(l, &config);
     const struct slc_mixnet *mixnet = &l->target->mixnet;
     enum slc_status status = l->options->ping ? slc_ping_open(&l->ping, l->options, mixnet, &l->key, &error) : SLC_OK;
+    if (status == SLC_OK && l->options->home != NULL) status = open_home(l, &error);
+    if (status == SLC_OK) status = slc_crowd_open(&l->crowd, l->storage, l->options->clients, &error);
+    config.storage = l->storage;
     l->resident_before = slc_load_resident();
     if (status == SLC_OK) {
         status = slc_engine_new(&l->engine, &config, mixnet->topology, slc_mixnet_info(mixnet), &error);
     }
-    if (status == SLC_OK) {
-        status = add_clients(l);
-        if (status != SLC_OK) (void)slc_fail(&error, status, "adding clients: %s", slc_status_text(status));
+    for (uint32_t i = 0; i < l->options->clients && status == SLC_OK; i++) {
+        status = add_client(l, i, &error);
     }
     return status == SLC_OK ? -1 : failed(SLC_EXIT_USAGE, "", &error);
 }
@@ -157,7 +166,8 @@ static void note_failure(struct slc_load *l, const struct slc_engine_event *even
 {
     uint32_t place = event->client < l->place_count ? l->places[event->client] : 0;
     char address[SLC_ADDRESS_TEXT_MAX], words[SLC_REPORT_REASON_BYTES / 2];
-    slc_address_to_text(&l->gateways[place % l->gateway_count]->ws, address);
+    const struct slc_node *gateway = slc_topology_find(l->first_topology, l->recipients[place].gateway);
+    slc_address_to_text(&gateway->ws, address);
     slc_report_clean(words, sizeof words, event->text != NULL ? event->text : slc_status_text(event->status));
     (void)snprintf(l->failure, sizeof l->failure, "client %u at gateway %s %s: %s", place, address, what, words);
 }
@@ -186,6 +196,9 @@ static void take_event(struct slc_load *l, const struct slc_engine_event *event)
         break;
     case SLC_CLIENT_FAILED:
         if (l->failed_clients++ == 0) note_failure(l, event, "gave up");
+        break;
+    case SLC_CLIENT_STORAGE:
+        if (event->status != SLC_OK) (void)fprintf(stderr, "sluice load: %s\n", event->text);
         break;
     case SLC_CLIENT_SENT:
         slc_ledger_sent(&l->ledger, event->token, event->at);
@@ -484,6 +497,8 @@ int slc_load_run(const struct slc_load_options *options, struct slc_load_target 
     slc_signals_catch(NULL, NULL);
     slc_load_faults_end(l);
     slc_engine_free(l->engine);
+    slc_crowd_close(&l->crowd);
+    slc_storage_close(l->storage);
     slc_ping_close(l->ping);
     slc_topology_release(l->first_topology);
     slc_arrivals_free(&l->arrivals);

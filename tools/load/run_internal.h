@@ -2,6 +2,7 @@
 #ifndef SLUICE_LOAD_RUN_INTERNAL_H
 #define SLUICE_LOAD_RUN_INTERNAL_H
 
+#include "tools/common/crowd.h"
 #include "tools/load/load_internal.h"
 #include "tools/load/ping.h"
 
@@ -33,6 +34,8 @@ struct slc_load {
     struct slc_report *report;
     struct slc_traffic traffic;
 
+    struct slc_storage *storage; /* NULL: fresh clients */
+    struct slc_crowd crowd;
     struct slc_engine *engine;
     struct slc_ping *ping;               /* NULL: messages go to the other clients       */
     bool *has_asked;                     /* ping: per client, it sent its first request  */

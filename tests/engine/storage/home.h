@@ -34,7 +34,7 @@ struct home {
     struct slc_storage *storage;
     struct slc_random random;
     struct slc_error error;
-    size_t seen; /* of slc_storage_each() */
+    size_t seen; /* of home_list() */
     struct slc_stored_client clients[HOME_SEEN];
     struct slc_stored_record *loaded[HOME_LOADED];
     size_t loaded_count;
@@ -102,6 +102,19 @@ static inline unsigned home_mode(const struct home *h, const char *name)
 {
     struct stat st;
     return stat(home_path(h, name), &st) == 0 ? (unsigned)st.st_mode & 0777 : 0;
+}
+
+/* Lists all clients: how many, the first in h->clients. What fails in that is the result. */
+static inline enum slc_status home_list(struct home *h)
+{
+    struct slc_stored_client next = {0};
+    enum slc_status status;
+    h->seen = 0;
+    while ((status = slc_storage_next(h->storage, next.identity, &next, &h->error)) == SLC_OK) {
+        if (h->seen < HOME_SEEN) h->clients[h->seen] = next;
+        h->seen++;
+    }
+    return status == SLC_NOT_FOUND ? SLC_OK : status;
 }
 
 /* Whether any file there holds these bytes. */

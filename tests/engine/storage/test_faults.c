@@ -55,14 +55,6 @@ static void assert_refused(struct home *h, enum slc_status status, const char *w
 static struct slc_stored_client known[IDENTITIES];
 static struct sample samples[IDENTITIES];
 
-static enum slc_status note(void *self, const struct slc_stored_client *stored)
-{
-    struct home *h = self;
-    if (h->seen < HOME_SEEN) h->clients[h->seen] = *stored;
-    h->seen++;
-    return SLC_OK;
-}
-
 static void furnish(struct home *h)
 {
     for (uint64_t i = 0; i < IDENTITIES; i++) {
@@ -78,8 +70,7 @@ static void furnish(struct home *h)
         home_apply(h, identity, &samples[i].tag);
         home_apply(h, identity, &samples[i].surbs);
     }
-    h->seen = 0;
-    home_must(slc_storage_each(h->storage, note, h, &h->error), h);
+    home_must(home_list(h), h);
     memcpy(known, h->clients, sizeof known);
     slc_storage_close(h->storage);
     h->storage = NULL;
@@ -88,8 +79,7 @@ static void furnish(struct home *h)
 /* Everything is as it was; or something is damaged and says so. False: it said so. */
 static bool all_is_well(struct home *h)
 {
-    h->seen = 0;
-    enum slc_status status = slc_storage_each(h->storage, note, h, &h->error);
+    enum slc_status status = home_list(h);
     if (status != SLC_OK) {
         assert_int_equal(status, SLC_MALFORMED);
         return false;

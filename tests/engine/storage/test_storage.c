@@ -31,26 +31,17 @@ static void an_identity_is_the_same_after_reopening(void **state)
     assert_non_null(strstr(h->error.text, "echo"));
 }
 
-static enum slc_status collect(void *self, const struct slc_stored_client *stored)
-{
-    struct home *h = self;
-    if (h->seen < HOME_SEEN) h->clients[h->seen] = *stored;
-    h->seen++;
-    return SLC_OK;
-}
-
 static void identities_are_provided_once_and_listed_in_order(void **state)
 {
     struct home *h = *state;
     home_must(slc_storage_provide(h->storage, 5, &h->random, &h->error), h);
-    home_must(slc_storage_each(h->storage, collect, h, &h->error), h);
+    home_must(home_list(h), h);
     assert_int_equal(h->seen, 5);
     struct slc_stored_client first = h->clients[0];
     home_reopen(h);
     home_must(slc_storage_provide(h->storage, 3, &h->random, &h->error), h);
     home_must(slc_storage_provide(h->storage, 8, &h->random, &h->error), h);
-    h->seen = 0;
-    home_must(slc_storage_each(h->storage, collect, h, &h->error), h);
+    home_must(home_list(h), h);
     assert_int_equal(h->seen, 8);
     assert_memory_equal(&h->clients[0], &first, sizeof first);
     for (size_t i = 0; i < 8; i++) {
@@ -275,7 +266,7 @@ static void ten_thousand_identities_open_in_a_second(void **state)
     slc_storage_close(h->storage);
     slc_time closed = slc_now();
     home_must(slc_storage_open(&h->storage, h->dir, &h->error), h);
-    home_must(slc_storage_each(h->storage, collect, h, &h->error), h);
+    home_must(home_list(h), h);
     slc_time listed = slc_now();
     for (uint64_t i = 1; i <= MANY; i++) {
         assert_int_equal(home_load(h, i), 0);
