@@ -225,7 +225,7 @@ export async function withPeers(started, act) {
 
 function rowText({ part, from, to, what, size, result, ms }) {
   const name = (kind) => (KINDS[kind] ? `${KINDS[kind].title} ${KINDS[kind].version}` : kind).padEnd(18);
-  return `(${part})  ${name(from)}  ->  ${name(to)}  ${what.padEnd(17)}  ${size.padStart(7)}  ${result.padEnd(7)} ${(ms / 1_000).toFixed(2).padStart(6)} s`;
+  return `(${part})  ${name(from)}  ->  ${name(to)}  ${what.padEnd(18)}  ${size.padStart(7)}  ${result.padEnd(7)} ${(ms / 1_000).toFixed(2).padStart(6)} s`;
 }
 
 function finish() {

@@ -6,7 +6,7 @@
 // usage: node judges_traffic.mjs [e] [f] [g] [h]      all four parts without names
 //
 //   e  a thousand messages of mixed sizes each way at once     g  messages wait at the gateway for who is away
-//   f  replies with enough SURBs, too few, and a single one    h  keys rotate while messages are under way
+//   f  replies with enough SURBs, too few, and a single one    h  keys rotate while messages and replies are under way
 
 import { join } from 'node:path';
 import { QUIET, body, expectNoStrays, folder, judge, localnet, run, sleep, start, withPeers } from './judges_programs.mjs';
@@ -43,7 +43,7 @@ async function converse(part, from, to, surbs, count, size) {
 
 // `to` has gone after its address was known; what is sent then is there when it comes back with the same keys.
 async function away(part, kind, sender) {
-  const keys = ['--keys', join(folder, `keys-${kind}-${sender.kind}`), ...QUIET];
+  const keys = [kind === 'sluice' ? '--home' : '--keys', join(folder, `keys-${kind}-${sender.kind}`), ...QUIET];
   const before = await start(kind, net, 0, keys);
   await judge(part, sender, before, 'to who is there', 'mixed', () => post(sender, before, mixed(5), '-', 20));
   await before.end();
@@ -60,9 +60,30 @@ async function away(part, kind, sender) {
   await after?.end();
 }
 
+// What both sides of a conversation need is kept: a reply that waited finds its key, and a tag from the life before can still be answered.
+async function lives(part, sdk) {
+  const options = ['--home', join(folder, 'home-lives'), ...QUIET];
+  const before = await start('sluice', net, 0, options);
+  const [ours] = await post(before, sdk, [body(103)], 40, 20);
+  const [theirs] = await post(sdk, before, [body(104)], 40, 20);
+  await before.end();
+  const waiting = [600, 3_000, 20].map(body);
+  for (const message of waiting) sdk.say(`reply ${ours} ${message.file}`);
+  await sleep(2);
+  const after = await start('sluice', net, 0, options);
+  await judge(part, sdk, after, 'reply that waited', 'mixed', () => after.takeAll(waiting, 30));
+  await judge(part, after, sdk, 'reply a life later', 'mixed', async () => {
+    const later = [700, 2_500, 30].map(body);
+    for (const message of later) after.say(`reply ${theirs} ${message.file}`);
+    await sdk.takeAll(later, 30);
+  });
+  await expectNoStrays([after]);
+  await after.end();
+}
+
 // Five messages a second from one to the other; resolves when all have arrived.
 function stream(part, from, to, seconds) {
-  return judge(part, from, to, 'over rotations', 'mixed', async () => {
+  return judge(part, from, to, 'messages, rotating', 'mixed', async () => {
     const messages = [];
     for (let i = 0; i < seconds * 5; i += 1) {
       const message = body(20 + (i % 10) * 300);
@@ -74,15 +95,52 @@ function stream(part, from, to, seconds) {
   });
 }
 
+// One message with SURBs, then two replies a second: Sluice renews its SURBs while the keys before are still good, so the conversation goes on.
+function conversation(part, from, sluice, seconds) {
+  return judge(part, sluice, from, 'replies, rotating', 'mixed', async () => {
+    const [tag] = await post(from, sluice, [body(101)], 50, 20);
+    const messages = [];
+    for (let i = 0; i < seconds * 2; i += 1) {
+      const message = body(11 + (i % 4) * 700);
+      sluice.say(`reply ${tag} ${message.file}`);
+      messages.push(message);
+      await sleep(0.5);
+    }
+    await from.takeAll(messages, 30);
+  });
+}
+
+// The reference drops what SURBs it has when its clock says that the keys rotate, and the reply that waits for them: so each question brings new
+// ones, and one that falls on a seam may be asked again.
+function questions(part, sluice, sdk, seconds, rotations) {
+  return judge(part, sdk, sluice, 'answers, rotating', 'mixed', async () => {
+    let again = 0;
+    const end = performance.now() + seconds * 1_000;
+    while (performance.now() < end) {
+      const [tag] = await post(sluice, sdk, [body(102)], 30, 20);
+      const answer = body(600);
+      sdk.say(`reply ${tag} ${answer.file}`);
+      await sluice.takeAll([answer], 5).catch((error) => {
+        if ((again += 1) > rotations) throw error;
+      });
+      await sleep(0.2);
+    }
+  });
+}
+
 // Everybody goes on sending while the keys rotate at least twice.
 async function rotate(part) {
-  const EPOCH = 4, EPOCHS = 3, seconds = 2 * EPOCH * EPOCHS + 6;
+  const EPOCH = 6, EPOCHS = 2, seconds = 2 * EPOCH * EPOCHS + 2;
   const rotating = await localnet(['--epoch', `${EPOCH}s`, '--rotation-epochs', `${EPOCHS}`]);
   const options = [...QUIET, '--topology-refresh', '1s'];
   const starts = ['sluice', 'sdk', 'npm'].map((kind, i) => () => start(kind, rotating, i % 2, options));
   await withPeers(starts, async (sluice, sdk, npm) => {
     const first = (await rotating.status()).epoch.rotation;
-    await Promise.all([[sluice, sdk], [sdk, sluice], [sluice, npm], [npm, sluice]].map(([from, to]) => stream(part, from, to, seconds)));
+    await Promise.all([
+      ...[[sluice, sdk], [sdk, sluice], [sluice, npm], [npm, sluice]].map(([from, to]) => stream(part, from, to, seconds)),
+      ...[sdk, npm].map((from) => conversation(part, from, sluice, seconds)),
+      questions(part, sluice, sdk, seconds, 2),
+    ]);
     const { epoch, total } = await rotating.status();
     console.log(`     rotations ${first} to ${epoch.rotation}: ${total.packets_received} packets opened, ${total.key_before} of them with the key before, ` +
       `${total.key_retired} under a retired key, ${total.malformed} that did not open`);
@@ -112,6 +170,7 @@ const parts = {
       await away('g', 'sluice', sdk);
       await away('g', 'sluice', npm);
       await away('g', 'sdk', sluice);
+      await lives('g', sdk);
     }),
   h: () => rotate('h'),
 };
