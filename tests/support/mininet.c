@@ -142,6 +142,7 @@ static enum slc_status port_send(void *self, uint32_t index, uint8_t *slot, cons
     check(data >= slot && data + len <= slot + SLC_SLOT_HEAD + SLC_LARGEST_PACKET_BYTES + 16,
           "frame is not in its slot");
     if (binary && net->record_dues) record_due(k, due);
+    if (binary && net->record_dues) k->large_frames += len > SLC_SLOT_SMALL;
     push(net, (struct mininet_event){.at = due > net->now ? due : net->now,
                                      .kind = FRAME,
                                      .who = index,
@@ -153,6 +154,48 @@ static enum slc_status port_send(void *self, uint32_t index, uint8_t *slot, cons
     return SLC_OK;
 }
 
+static size_t port_waiting(void *self, uint32_t index)
+{
+    return ((struct mininet *)self)->client[index].waiting;
+}
+
+/* Frames that the gateway has not read. */
+struct mininet_held {
+    struct mininet_held *next;
+    struct mininet_event event;
+};
+
+static void drop_held(struct mininet *net, struct mininet_client *k)
+{
+    while (k->held != NULL) {
+        struct mininet_held *held = k->held;
+        k->held = held->next;
+        free(held->event.memory);
+        free(held);
+        net->slots_out--;
+    }
+    k->waiting = 0;
+}
+
+static void hold(struct mininet_client *k, const struct mininet_event *event)
+{
+    struct mininet_held *held = need(malloc(sizeof *held)), **at = &k->held;
+    while (*at != NULL) {
+        at = &(*at)->next;
+    }
+    *held = (struct mininet_held){.event = *event};
+    *at = held;
+    k->waiting++;
+}
+
+static void hang_up(struct mininet *net, struct mininet_client *k)
+{
+    drop_held(net, k);
+    if (k->connection == 0) return;
+    slc_server_session_closed(k->session);
+    k->connection = 0;
+}
+
 static void port_connect(void *self, uint32_t index, const struct slc_node *gateway)
 {
     struct mininet *net = self;
@@ -161,8 +204,7 @@ static void port_connect(void *self, uint32_t index, const struct slc_node *gate
     mininet_inside = false;
     check(memcmp(gateway->identity, net->nodes[k->gateway].identity.public_key, SLC_IDENTITY_BYTES) == 0,
           "wrong gateway");
-    if (k->connection != 0) slc_server_session_closed(k->session);
-    k->connection = 0;
+    hang_up(net, k);
     if (k->refuse) {
         push(net, (struct mininet_event){.at = net->now + WIRE, .kind = CLOSED, .who = index});
     } else {
@@ -177,16 +219,9 @@ static void port_connect(void *self, uint32_t index, const struct slc_node *gate
     mininet_inside = inside;
 }
 
-static void hang_up(struct mininet_client *k)
-{
-    if (k->connection == 0) return;
-    slc_server_session_closed(k->session);
-    k->connection = 0;
-}
-
 static void port_disconnect(void *self, uint32_t index)
 {
-    hang_up(&((struct mininet *)self)->client[index]);
+    hang_up(self, &((struct mininet *)self)->client[index]);
 }
 
 static void port_arm(void *self, slc_time deadline, uint64_t token)
@@ -375,6 +410,15 @@ static void look_for_repeat(struct mininet *net, struct slc_bytes packet)
     slc_index_put(&net->alphas, hash, proof);
 }
 
+static void record_hop(struct mininet_client *k, uint8_t node)
+{
+    if (k->hop_count == k->hop_cap) {
+        k->hop_cap = k->hop_cap == 0 ? 1024 : k->hop_cap * 2;
+        k->hops = need(realloc(k->hops, k->hop_cap));
+    }
+    k->hops[k->hop_count++] = node;
+}
+
 static void take_packet(struct mininet *net, uint32_t index, uint8_t *frame, size_t len)
 {
     struct mininet_client *k = &net->client[index];
@@ -386,6 +430,7 @@ static void take_packet(struct mininet *net, uint32_t index, uint8_t *frame, siz
     check(slc_mix_packet_parse(job.plaintext, (enum slc_mix_packet_kind)job.kind, &mix) == SLC_OK, "no mix packet");
     net->packets_in++;
     look_for_repeat(net, mix.packet);
+    if (net->record_dues) record_hop(k, (uint8_t)node_at(net, &mix.next_hop));
     uint8_t text[SLC_SERVER_TEXT_MAX];
     struct slc_writer out = slc_writer(text, sizeof text);
     enum slc_status status = slc_server_session_charge(k->session, mix.packet.len, unix_now(net), &out);
@@ -448,6 +493,7 @@ static void open_packets(struct mininet *net, struct mininet_event *events, size
         jobs[i] = (struct slc_open_job){.node_secret = net->nodes[events[i].who].secret[odd],
                                         .packet = events[i].data,
                                         .packet_bytes = events[i].len};
+        net->opened_old += odd != net->rotation_id % 2;
         if (odd != net->rotation_id % 2 && net->now > net->previous_until) net->retired++;
     }
     enum slc_status all = slc_packets_open(net->scratch, jobs, n);
@@ -494,6 +540,10 @@ static void happen(struct mininet *net, const struct mininet_event *event)
         slc_clients_text(net->clients, event->who, slc_bytes(event->data, event->len), net->now, unix_now(net));
     }
     mininet_inside = false;
+    if (event->kind == FRAME && live && k->stalled) {
+        hold(k, event);
+        return;
+    }
     if (event->kind == FRAME) {
         net->slots_out--;
         take_frame(net, event);
@@ -614,8 +664,10 @@ static int64_t directory_unix(const struct mininet *net)
 static void make_topology(struct mininet *net)
 {
     struct slc_node_details details[MININET_NODES] = {0};
+    size_t count = 0;
     for (uint32_t i = 0; i < MININET_NODES; i++) {
-        struct slc_node *node = &details[i].node;
+        if (net->hidden[i]) continue;
+        struct slc_node *node = &details[count].node;
         const struct mininet_node *from = &net->nodes[i];
         bool gateway = i >= MININET_MIXES;
         node->id = i + 1;
@@ -625,17 +677,18 @@ static void make_topology(struct mininet *net)
         node->mixnode = !gateway;
         node->entry = node->exit_nr = node->has_entry = gateway;
         node->ws = from->address;
-        details[i].performance = 100;
+        details[count++].performance = 100;
     }
     static const uint32_t ids[] = {1, 2, 3, 4, 5};
-    const struct slc_rewarded_set set = {.layer = {&ids[0], &ids[1], &ids[2]},
-                                         .layer_count = {1, 1, 1},
+    const size_t each = net->wide ? MININET_MIXES : 1;
+    const struct slc_rewarded_set set = {.layer = {&ids[0], &ids[net->wide ? 0 : 1], &ids[net->wide ? 0 : 2]},
+                                         .layer_count = {each, each, each},
                                          .entry = &ids[MININET_MIXES],
                                          .entry_count = MININET_NODES - MININET_MIXES};
     struct slc_error error = {0};
     slc_topology_release(net->topology);
     enum slc_status status =
-        slc_topology_new(&net->topology, details, MININET_NODES, &set, net->rotation_id, net->epoch_id, &error);
+        slc_topology_new(&net->topology, details, count, &set, net->rotation_id, net->epoch_id, &error);
     check(status == SLC_OK, error.text);
     if (net->info.validity_epochs > 0) net->topology->refreshed_at = directory_unix(net);
     slc_clients_set_topology(net->clients, net->topology, net->info.validity_epochs > 0 ? &net->info : NULL);
@@ -678,7 +731,7 @@ void mininet_turn(struct mininet *net)
 
 void mininet_refresh(struct mininet *net)
 {
-    mininet_turn(net);
+    if (net->info.validity_epochs > 0) mininet_turn(net);
     make_topology(net);
 }
 
@@ -720,6 +773,7 @@ static void make_clients(struct mininet *net, size_t batch)
                                                        .slot = port_slot,
                                                        .slot_drop = port_slot_drop,
                                                        .send = port_send,
+                                                       .waiting = port_waiting,
                                                        .connect = port_connect,
                                                        .disconnect = port_disconnect,
                                                        .arm = port_arm,
@@ -799,9 +853,10 @@ void mininet_free(struct mininet *net)
         free(net->heap[i].memory);
     }
     for (size_t i = 0; i < net->client_count; i++) {
-        hang_up(&net->client[i]);
+        hang_up(net, &net->client[i]);
         free(net->client[i].session);
         free(net->client[i].dues);
+        free(net->client[i].hops);
         while (net->client[i].inbox != NULL) {
             struct mininet_letter *letter = net->client[i].inbox;
             net->client[i].inbox = letter->next;
@@ -867,6 +922,20 @@ void mininet_forget(struct mininet_delivery *delivery)
 
 void mininet_cut(struct mininet *net, uint32_t index)
 {
-    hang_up(&net->client[index]);
+    hang_up(net, &net->client[index]);
     closed(net, index);
+}
+
+void mininet_stall(struct mininet *net, uint32_t index, bool on)
+{
+    struct mininet_client *k = &net->client[index];
+    k->stalled = on;
+    while (!on && k->held != NULL) {
+        struct mininet_held *held = k->held;
+        k->held = held->next;
+        held->event.at = net->now;
+        push(net, held->event);
+        free(held);
+    }
+    if (!on) k->waiting = 0;
 }

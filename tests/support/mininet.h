@@ -48,6 +48,12 @@ struct mininet_client {
     slc_time sent_at;       /* of the last SENT */
     slc_time *dues;         /* when binary frames left, if recorded */
     size_t due_count, due_cap;
+    size_t large_frames; /* of these, how many were larger than a regular packet's */
+    uint8_t *hops;       /* nodes that they named, as far as they reached the gateway, if recorded */
+    size_t hop_count, hop_cap;
+    bool stalled; /* its gateway reads nothing */
+    size_t waiting;
+    struct mininet_held *held;
     struct mininet_letter *inbox;
 };
 
@@ -75,7 +81,9 @@ struct mininet {
     double send_failure; /* of port.send()                                   */
     slc_time step;       /* how coarse the owner's turns are: 1 ms           */
     bool record_dues;
-    bool keep_deliveries; /* true at first                                  */
+    bool wide;                  /* all mixnodes are in all layers, from the next mininet_refresh() on */
+    bool hidden[MININET_NODES]; /* nodes that the topology does not list from then on                  */
+    bool keep_deliveries;       /* true at first                                  */
 
     /* who keeps the clients' records, as in struct slc_client_port */
     uint64_t (*keep)(void *self, uint32_t index, const struct slc_client_record *record);
@@ -85,6 +93,7 @@ struct mininet {
     uint64_t reused;         /* packets whose header was seen before: a SURB that was used twice */
     uint64_t retired;        /* packets under keys that nodes have forgotten                     */
     size_t slots_out, done_count;
+    uint64_t opened_old; /* packets of the rotation before, at all their hops */
     uint64_t packets_in, packets_lost, acks_lost, unopened, texts_in;
     struct mininet_delivery *first_delivery, **last_delivery;
     size_t delivery_count;
@@ -120,6 +129,8 @@ void mininet_forget(struct mininet_delivery *delivery);
 
 /* Cuts a client's connection, as a gateway's crash does. */
 void mininet_cut(struct mininet *net, uint32_t index);
+/* The gateway stops reading what the client sends, or goes on where it stopped. */
+void mininet_stall(struct mininet *net, uint32_t index, bool on);
 /* A new key rotation: same nodes, new keys; those of the one before stay good for an hour. Clients are told at once. */
 void mininet_rotate(struct mininet *net);
 /*
