@@ -47,6 +47,15 @@ static enum slc_status make_all(struct slc_engine *e, const struct slc_rotation_
     return status;
 }
 
+/* Two batches of them. */
+static void make_room_for_large_packets(struct slc_engine_config *config)
+{
+    enum { LARGE_SLOTS = 1024 };
+    const struct slc_traffic *t = &config->traffic;
+    bool large = t->size != SLC_SIZE_REGULAR || (t->secondary_size != 0 && t->secondary_size != SLC_SIZE_REGULAR);
+    if (large && config->runtime.large_slots < LARGE_SLOTS) config->runtime.large_slots = LARGE_SLOTS;
+}
+
 enum slc_status slc_engine_new(struct slc_engine **engine, const struct slc_engine_config *config,
                                struct slc_topology *topology, const struct slc_rotation_info *info,
                                struct slc_error *error)
@@ -59,6 +68,7 @@ enum slc_status slc_engine_new(struct slc_engine **engine, const struct slc_engi
     struct slc_engine *e = calloc(1, sizeof *e);
     if (e == NULL) return slc_fail(error, SLC_NO_MEMORY, "no memory");
     e->config = *config;
+    make_room_for_large_packets(&e->config);
     e->workers = config->runtime.workers;
     e->topology = slc_topology_hold(topology);
     enum slc_status status = make_all(e, info, error);
