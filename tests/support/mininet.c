@@ -832,7 +832,7 @@ struct mininet *mininet_new_kept(uint64_t seed, size_t clients, const struct slc
 void mininet_crash(struct mininet *net, void (*restore)(void *self, struct mininet *net), void *self)
 {
     for (uint32_t i = 0; i < net->client_count; i++) {
-        hang_up(&net->client[i]);
+        hang_up(net, &net->client[i]);
     }
     slc_clients_free(net->clients);
     make_clients(net, 256);
