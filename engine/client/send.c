@@ -433,6 +433,7 @@ bool slc_send_plan(struct slc_clients *c, struct client *k, slc_time now)
     if (k->own == NULL || c->rotation.retired) {
         /* No acks can come back, or no node knows the keys any more: nothing may be sent until the next snapshot. */
         slc_time until = now + c->look_ahead.value;
+        slc_lanes_renew(&k->lanes, now);
         (void)slc_schedule_skip(&k->main, until, 0, c->traffic->main_mean, c->random);
         (void)slc_schedule_skip(&k->loop, until, 0, c->traffic->loop_mean, c->random);
         return true;
@@ -441,8 +442,12 @@ bool slc_send_plan(struct slc_clients *c, struct client *k, slc_time now)
     bool enough = poisson ? fill_main(c, k, now) : send_all(c, k, now);
     if (enough && slc_traffic_loop_mean(c->traffic) > 0) enough = fill_loop(c, k, now);
     bool full = k->waiting >= (uint32_t)(poisson ? SLC_PACE_QUEUE : UNPACED_QUEUE);
-    if (!full) k->blocked = 0;
-    if (full && k->blocked < BLOCKED_MOST) k->blocked++;
+    if (full) {
+        slc_lanes_renew(&k->lanes, now);
+        if (k->blocked < BLOCKED_MOST) k->blocked++;
+    } else {
+        k->blocked = 0;
+    }
     return enough;
 }
 

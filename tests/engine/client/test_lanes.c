@@ -176,6 +176,30 @@ static void a_client_that_was_away_loses_no_lane(void **state)
     mininet_free(net);
 }
 
+static void a_client_that_may_not_send_loses_no_lane(void **state)
+{
+    (void)state;
+    struct slc_traffic traffic = slow();
+    traffic.main_mean = SLC_SECOND;
+    struct mininet *net = mininet_new(38, 2, &traffic, 256);
+    mininet_ready(net);
+    net->hidden[MININET_MIXES] = true;
+    mininet_refresh(net);
+    assert_int_equal(send_in(net, 1, 1, 100, 0), SLC_OK);
+    mininet_run(net, 1300 * SLC_SECOND);
+    net->hidden[MININET_MIXES] = false;
+    mininet_refresh(net);
+    mininet_stall(net, 0, true);
+    assert_int_equal(send_in(net, 2, 2, 1600 * 60, 0), SLC_OK);
+    mininet_run(net, 1300 * SLC_SECOND);
+    assert_int_equal(net->client[0].expired, 0);
+    assert_true(waits(net, 2) > 20);
+    mininet_stall(net, 0, false);
+    mininet_run(net, 120 * SLC_SECOND);
+    assert_int_equal(net->client[0].acked, 2);
+    mininet_free(net);
+}
+
 static void replies_keep_their_lane_while_they_wait_for_surbs(void **state)
 {
     (void)state;
@@ -215,6 +239,7 @@ int main(void)
         cmocka_unit_test(a_close_settles_what_was_not_sent),
         cmocka_unit_test(a_drained_lane_is_not_stale_but_a_starved_one_is),
         cmocka_unit_test(a_client_that_was_away_loses_no_lane),
+        cmocka_unit_test(a_client_that_may_not_send_loses_no_lane),
         cmocka_unit_test(replies_keep_their_lane_while_they_wait_for_surbs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
