@@ -266,6 +266,23 @@ static void remove_client(struct crew *crew, uint32_t client, slc_time now)
     }
 }
 
+static void tell_lane(struct crew *crew, uint32_t client, uint64_t lane, slc_time now)
+{
+    uint32_t index = slc_place_of(client) / crew->engine->workers;
+    bool there = slc_clients_has(crew->clients, index);
+    tell(crew, &(struct slc_engine_event){.kind = SLC_CLIENT_LANE,
+                                          .client = client,
+                                          .token = lane,
+                                          .at = now,
+                                          .len = there ? slc_clients_lane_queue(crew->clients, index, lane) : 0});
+}
+
+static void close_lane(struct crew *crew, uint32_t client, uint64_t lane, slc_time now)
+{
+    uint32_t index = slc_place_of(client) / crew->engine->workers;
+    if (slc_clients_has(crew->clients, index)) slc_clients_close_lane(crew->clients, index, lane, now);
+}
+
 static void obey(struct crew *crew, const struct command *command, slc_time now)
 {
     switch (command->kind) {
@@ -281,6 +298,12 @@ static void obey(struct crew *crew, const struct command *command, slc_time now)
         return;
     case COMMAND_REMOVE:
         remove_client(crew, command->client, now);
+        return;
+    case COMMAND_LANE_CLOSE:
+        close_lane(crew, command->client, command->lane, now);
+        return;
+    case COMMAND_LANE_ASK:
+        tell_lane(crew, command->client, command->lane, now);
         return;
     case COMMAND_CLOSE:
         crew->closing = true;

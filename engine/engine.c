@@ -368,6 +368,23 @@ void slc_engine_abandon(struct slc_engine *e, const struct slc_send *send)
     slc_buffers_untake(&crew_of(e, send->client)->outgoing, parcel_of(send));
 }
 
+static enum slc_status lane_command(struct slc_engine *e, enum command_kind kind, uint32_t client, uint64_t lane)
+{
+    const struct seat *seat = seat_of(e, client);
+    if (seat == NULL || seat->state == SLC_ENGINE_LEAVING) return SLC_NOT_FOUND;
+    return e->started ? command(e, client, &(struct command){.kind = kind, .client = client, .lane = lane}) : SLC_AGAIN;
+}
+
+enum slc_status slc_engine_lane_close(struct slc_engine *e, uint32_t client, uint64_t lane)
+{
+    return lane_command(e, COMMAND_LANE_CLOSE, client, lane);
+}
+
+enum slc_status slc_engine_lane_ask(struct slc_engine *e, uint32_t client, uint64_t lane)
+{
+    return lane_command(e, COMMAND_LANE_ASK, client, lane);
+}
+
 /* ---- events ---- */
 
 static void note_loss(struct seat *seat, const struct slc_engine_event *event)

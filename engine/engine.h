@@ -126,13 +126,21 @@ SLC_MUST_CHECK enum slc_status slc_engine_prepare(struct slc_engine *engine, str
 SLC_MUST_CHECK enum slc_status slc_engine_submit(struct slc_engine *engine, const struct slc_send *send);
 void slc_engine_abandon(struct slc_engine *engine, const struct slc_send *send);
 
+/*
+ * Closes a lane of a client: what of its messages waits for a slot is not sent any more, and they are EXPIRED with
+ * SLC_CLOSED. Asks how many fragments wait in it: the answer is a LANE event. Both in order with what was submitted
+ * before. SLC_NOT_FOUND; SLC_AGAIN: the worker's ring is full.
+ */
+SLC_MUST_CHECK enum slc_status slc_engine_lane_close(struct slc_engine *engine, uint32_t client, uint64_t lane);
+SLC_MUST_CHECK enum slc_status slc_engine_lane_ask(struct slc_engine *engine, uint32_t client, uint64_t lane);
+
 /* ---- what happened ---- */
 
 struct slc_engine_event {
     enum slc_client_event_kind kind;
     uint32_t client;
-    uint64_t token;
-    slc_time at; /* SENT: due time of the first fragment; others: when the worker saw it */
+    uint64_t token; /* of slc_send; LANE: which */
+    slc_time at;    /* SENT: due time of the first fragment; others: when the worker saw it */
     enum slc_status status;
     const char *text; /* LOST, FAILED, TOPOLOGY, STORAGE: why; lives until slc_engine_release() */
     bool has_tag, is_reply;

@@ -13,7 +13,15 @@
  * engine.c is the control thread's side, crew.c what a worker does.
  */
 
-enum command_kind { COMMAND_SEND, COMMAND_TOPOLOGY, COMMAND_ADD, COMMAND_REMOVE, COMMAND_CLOSE };
+enum command_kind {
+    COMMAND_SEND,
+    COMMAND_TOPOLOGY,
+    COMMAND_ADD,
+    COMMAND_REMOVE,
+    COMMAND_LANE_CLOSE,
+    COMMAND_LANE_ASK,
+    COMMAND_CLOSE,
+};
 
 /* What an earlier life has left. */
 struct memories {
@@ -30,12 +38,13 @@ struct newcomer {
 
 struct command {
     enum command_kind kind;
-    uint32_t client;               /* ADD, REMOVE: its number */
+    uint32_t client;               /* ADD, REMOVE, LANE: its number */
     struct parcel *parcel;         /* SEND     */
     struct slc_topology *topology; /* TOPOLOGY: held for the receiver */
     struct slc_rotation_info info;
     bool has_info;
     struct newcomer *newcomer; /* ADD: the receiver frees it */
+    uint64_t lane;             /* LANE  */
     slc_time deadline;         /* CLOSE */
 };
 _Static_assert(sizeof(struct command) <= SLC_NOTE_BYTES, "a command is a note");

@@ -61,7 +61,7 @@ enum slc_client_event_kind {
     SLC_CLIENT_DELIVERED, /* a message came: `data`, and `tag` when it can be answered                             */
     /* made by the engine (engine/engine.h) */
     SLC_CLIENT_REMOVED,  /* last event of a client that was removed; its number may come back for another          */
-    SLC_CLIENT_LANE,     /* answer to slc_engine_lane_queue(): `len` fragments wait in lane `token`                */
+    SLC_CLIENT_LANE,     /* answer to slc_engine_lane_ask(): `len` fragments wait in lane `token`                */
     SLC_CLIENT_TOPOLOGY, /* of no client: a refresh of the topology ended: `status`, `text`                        */
     SLC_CLIENT_STORAGE,  /* of no client: the storage cannot write, what needs it waits: `status`, `text`; SLC_OK:
                             it can again                                                                            */

@@ -17,7 +17,7 @@ struct world {
     struct slc_engine *engine;
     uint32_t clients;
     struct slc_recipient recipient[64];
-    size_t ready, lost, sent, acked, delivered, expired, removed, closed;
+    size_t ready, lost, sent, acked, delivered, expired, removed, lanes, lane_fragments, closed;
     enum slc_status expired_status; /* of the last */
     size_t delivered_bytes;
     uint8_t last_tag[SLC_SENDER_TAG_BYTES];
@@ -95,6 +95,10 @@ static inline void take(struct world *w, const struct slc_engine_event *event)
         break;
     case SLC_CLIENT_REMOVED:
         w->removed++;
+        break;
+    case SLC_CLIENT_LANE:
+        w->lanes++;
+        w->lane_fragments = event->len;
         break;
     case SLC_CLIENT_CLOSED:
         w->closed++;

@@ -173,6 +173,33 @@ static void queues_show_what_waits(void **state)
     end_world(&w);
 }
 
+static void a_lane_tells_its_queue_and_may_be_closed(void **state)
+{
+    (void)state;
+    struct world w;
+    make_world(&w, 2, false);
+    wait_for(&w, &w.ready, 2, 20);
+    struct slc_send send = {.client = 0, .token = 1, .lane = 7, .len = 400000, .recipient = w.recipient[1]};
+    post(&w, &send);
+    must(slc_engine_lane_ask(w.engine, 0, 7), NULL);
+    wait_for(&w, &w.lanes, 1, 20);
+    assert_in_range(w.lane_fragments, 200, 260);
+    must(slc_engine_lane_ask(w.engine, 0, 8), NULL);
+    wait_for(&w, &w.lanes, 2, 20);
+    assert_int_equal(w.lane_fragments, 0);
+    must(slc_engine_lane_close(w.engine, 0, 7), NULL);
+    wait_for(&w, &w.expired, 1, 20);
+    assert_int_equal(w.expired_status, SLC_CLOSED);
+    take_for(&w, 20 * SLC_MILLISECOND);
+    assert_int_equal(look(&w, 0).messages, 0);
+    assert_int_equal(slc_engine_lane_close(w.engine, 55, 7), SLC_NOT_FOUND);
+    /* The next message opens it again. */
+    send.len = 3000;
+    post(&w, &send);
+    wait_for(&w, &w.acked, 1, 20);
+    end_world(&w);
+}
+
 static void the_descriptor_is_readable_when_there_are_events(void **state)
 {
     (void)state;
@@ -270,6 +297,7 @@ int main(void)
         cmocka_unit_test(removing_expires_what_is_not_settled),
         cmocka_unit_test(clients_come_and_go_by_the_thousand),
         cmocka_unit_test(queues_show_what_waits),
+        cmocka_unit_test(a_lane_tells_its_queue_and_may_be_closed),
         cmocka_unit_test(the_descriptor_is_readable_when_there_are_events),
         cmocka_unit_test(closing_waits_until_everything_is_settled),
         cmocka_unit_test(closing_ends_in_time_and_tells_what_was_not_settled),
