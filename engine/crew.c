@@ -101,7 +101,7 @@ static void tell(struct crew *crew, const struct slc_engine_event *event)
 {
     struct slc_note note;
     memcpy(note.bytes, event, sizeof *event);
-    bool behind = crew->backlog.first < crew->backlog.len;
+    bool behind = crew->worker == NULL || crew->backlog.first < crew->backlog.len;
     if (!behind && slc_worker_event(crew->worker, &note) == SLC_OK) return;
     if (keep_for_later(&crew->backlog, &note)) return;
     lose(crew);

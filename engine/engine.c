@@ -61,16 +61,20 @@ enum slc_status slc_engine_new(struct slc_engine **engine, const struct slc_engi
                                struct slc_error *error)
 {
     *engine = NULL;
-    if (config->max_clients == 0 || config->max_clients > 1U << PLACE_BITS) {
+    if (config->max_clients == 0 || config->max_clients >= 1U << PLACE_BITS) {
         return slc_fail(error, SLC_BAD_ARGUMENT, "%zu clients: 1 to %u can be had", config->max_clients,
-                        1U << PLACE_BITS);
+                        (1U << PLACE_BITS) - 1);
     }
     struct slc_engine *e = calloc(1, sizeof *e);
     if (e == NULL) return slc_fail(error, SLC_NO_MEMORY, "no memory");
     e->config = *config;
     make_room_for_large_packets(&e->config);
     e->workers = config->runtime.workers;
-    e->topology = slc_topology_hold(topology);
+    if (topology == NULL && config->nym_api_count == 0) {
+        free(e);
+        return slc_fail(error, SLC_BAD_ARGUMENT, "neither a topology nor a directory to fetch it from");
+    }
+    if (topology != NULL) e->topology = slc_topology_hold(topology);
     enum slc_status status = make_all(e, info, error);
     if (status != SLC_OK) {
         slc_engine_free(e);
@@ -80,11 +84,29 @@ enum slc_status slc_engine_new(struct slc_engine **engine, const struct slc_engi
     return SLC_OK;
 }
 
+static void wake(void *self)
+{
+    slc_engine_wake(self);
+}
+
+static enum slc_status start_refresh(struct slc_engine *e, struct slc_error *error)
+{
+    const struct slc_refresh_config config = {.urls = e->config.nym_apis,
+                                              .url_count = e->config.nym_api_count,
+                                              .traffic = &e->config.traffic,
+                                              .have = e->topology != NULL,
+                                              .wake = wake,
+                                              .self = e};
+    return e->config.nym_api_count == 0 ? SLC_OK : slc_refresh_start(&e->refresh, &config, error);
+}
+
 enum slc_status slc_engine_start(struct slc_engine *e, struct slc_error *error)
 {
     enum slc_status status = slc_keeping_start(e, error);
+    if (status == SLC_OK) status = start_refresh(e, error);
     if (status == SLC_OK) status = slc_runtime_start(e->runtime, error);
     e->started = status == SLC_OK;
+    if (status != SLC_OK) slc_engine_stop(e);
     return status;
 }
 
@@ -102,6 +124,8 @@ static void tell_crews_to_close(struct slc_engine *e)
 
 void slc_engine_stop(struct slc_engine *e)
 {
+    slc_refresh_stop(e->refresh);
+    e->refresh = NULL;
     if (e->runtime != NULL) slc_runtime_stop(e->runtime);
     slc_keeping_stop(e);
     e->started = false;
@@ -234,7 +258,8 @@ static enum slc_status settle_in(struct slc_engine *e, const struct slc_client_s
 enum slc_status slc_engine_add(struct slc_engine *e, const struct slc_client_setup *setup, uint32_t *client)
 {
     if (e->closing) return SLC_CLOSED;
-    if (slc_topology_find(e->topology, setup->gateway) == NULL) return SLC_NO_ROUTE;
+    bool known = e->topology != NULL && slc_topology_find(e->topology, setup->gateway) != NULL;
+    if (!known && setup->gateway_wait == 0) return SLC_NO_ROUTE;
     struct seat *seat = take_seat(e);
     if (seat == NULL) return SLC_FULL;
     uint32_t number = seat->generation << PLACE_BITS | (uint32_t)(seat - e->seats);
@@ -295,9 +320,8 @@ void slc_engine_unsettled(const struct slc_engine *e, size_t *messages, size_t *
 
 void slc_engine_set_topology(struct slc_engine *e, struct slc_topology *topology, const struct slc_rotation_info *info)
 {
-    slc_topology_hold(topology);
     slc_topology_release(e->topology);
-    e->topology = topology;
+    e->topology = topology == NULL ? NULL : slc_topology_hold(topology);
     for (unsigned i = 0; i < e->workers; i++) {
         if (!e->started) {
             slc_clients_set_topology(e->crews[i].clients, topology, info);
@@ -305,7 +329,7 @@ void slc_engine_set_topology(struct slc_engine *e, struct slc_topology *topology
         }
         struct command order = {.kind = COMMAND_TOPOLOGY, .topology = topology, .has_info = info != NULL};
         if (info != NULL) order.info = *info;
-        slc_topology_hold(topology);
+        if (topology != NULL) (void)slc_topology_hold(topology);
         /* A worker that lags this far behind gets the next refresh. */
         if (command(e, i, &order) != SLC_OK) slc_topology_release(topology);
     }
@@ -461,9 +485,26 @@ static size_t poll_worker(struct slc_engine *e, unsigned worker, struct slc_engi
     return n;
 }
 
+/* A refresh that ended takes effect here, and is an event. */
+static size_t poll_refresh(struct slc_engine *e, struct slc_engine_event *event)
+{
+    struct slc_refresh_result r;
+    if (e->refresh == NULL || !slc_refresh_take(e->refresh, &r)) return 0;
+    if (r.topology != NULL || r.cleared) slc_engine_set_topology(e, r.topology, r.has_info ? &r.info : NULL);
+    slc_topology_release(r.topology);
+    e->refresh_error = r.error;
+    *event = (struct slc_engine_event){.kind = SLC_CLIENT_TOPOLOGY,
+                                       .client = UINT32_MAX,
+                                       .token = r.failures,
+                                       .at = slc_now(),
+                                       .status = r.status,
+                                       .text = r.status == SLC_OK ? NULL : e->refresh_error.text};
+    return 1;
+}
+
 size_t slc_engine_poll(struct slc_engine *e, struct slc_engine_event *events, size_t cap)
 {
-    size_t n = 0;
+    size_t n = cap > 0 ? poll_refresh(e, events) : 0;
     unsigned tried = 0;
     bool more = false;
     tell_crews_to_close(e);

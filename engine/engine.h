@@ -17,6 +17,8 @@
 struct slc_engine_config {
     struct slc_runtime_config runtime;
     struct slc_traffic traffic;
+    const char *const *nym_apis; /* directories the topology is refreshed from, as the traffic says; until start */
+    size_t nym_api_count;        /* 0: slc_engine_set_topology() is the program's. Call slc_directory_start() first */
     size_t max_clients;
     size_t message_bytes; /* buffers for messages up to this many bytes, head included, are made at start: 4096      */
     size_t message_slots; /* how many per worker, in each direction; longer messages, or more at once, are allocated */
@@ -28,7 +30,10 @@ struct slc_engine_config {
 void slc_engine_config_default(struct slc_engine_config *config);
 
 struct slc_engine;
-/* Holds `topology`. */
+/*
+ * Holds `topology`. With nym_apis it may be NULL: it is fetched after slc_engine_start(), and clients with a
+ * gateway_wait wait for it.
+ */
 SLC_MUST_CHECK enum slc_status slc_engine_new(struct slc_engine **engine, const struct slc_engine_config *config,
                                               struct slc_topology *topology, const struct slc_rotation_info *info,
                                               struct slc_error *error);
@@ -94,7 +99,7 @@ SLC_MUST_CHECK enum slc_status slc_engine_look(const struct slc_engine *engine, 
 /* Messages and bytes of all clients that are submitted and not settled. */
 void slc_engine_unsettled(const struct slc_engine *engine, size_t *messages, size_t *bytes);
 
-/* A newer snapshot for every packet from now on. */
+/* A newer snapshot for every packet from now on; NULL: the last one does not count any more, nothing can be built. */
 void slc_engine_set_topology(struct slc_engine *engine, struct slc_topology *topology,
                              const struct slc_rotation_info *info);
 
@@ -139,7 +144,7 @@ SLC_MUST_CHECK enum slc_status slc_engine_lane_ask(struct slc_engine *engine, ui
 struct slc_engine_event {
     enum slc_client_event_kind kind;
     uint32_t client;
-    uint64_t token; /* of slc_send; LANE: which */
+    uint64_t token; /* of slc_send; LANE: which; TOPOLOGY: failures in a row */
     slc_time at;    /* SENT: due time of the first fragment; others: when the worker saw it */
     enum slc_status status;
     const char *text; /* LOST, FAILED, TOPOLOGY, STORAGE: why; lives until slc_engine_release() */

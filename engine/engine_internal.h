@@ -4,6 +4,7 @@
 
 #include "engine/buffers.h"
 #include "engine/engine.h"
+#include "engine/refresh.h"
 
 #include <stdatomic.h>
 
@@ -115,6 +116,8 @@ struct slc_engine {
     struct slc_runtime *runtime;
     struct slc_topology *topology; /* the newest; control's */
     struct slc_tls *tls;
+    struct slc_refresh *refresh;    /* NULL: the topology is the program's      */
+    struct slc_error refresh_error; /* words of the last TOPOLOGY event         */
     struct crew *crews;
     unsigned workers;
     struct seat *seats;             /* max_clients */

@@ -100,7 +100,11 @@ SLC_MUST_CHECK enum slc_status slc_clients_new(struct slc_clients **clients, con
 /* Wipes every key. Messages still held are given back by port.message_done(). */
 void slc_clients_free(struct slc_clients *clients);
 
-/* The snapshot and rotation info that new packets use; holds the topology. Call again at every refresh. */
+/*
+ * The snapshot and rotation info that new packets use; holds the topology. Call again at every refresh. NULL: the last
+ * one does not count any more, nothing is built until another comes (chapter 4, section 10.8). A client whose gateway
+ * is not in it stays connected and sends nothing; one that is not connected waits for a snapshot that has it.
+ */
 void slc_clients_set_topology(struct slc_clients *clients, struct slc_topology *topology,
                               const struct slc_rotation_info *info);
 
@@ -109,7 +113,8 @@ struct slc_client_setup {
     uint8_t gateway[SLC_IDENTITY_BYTES];
     const uint8_t *shared_key; /* of an earlier registration, or NULL */
     uint64_t last_timestamp;
-    uint64_t identity; /* its number in the engine's storage; 0: none (yet) */
+    slc_time gateway_wait; /* a gateway that is not in the topology is waited for so long, then FAILED; 0: not at all */
+    uint64_t identity;     /* its number in the engine's storage; 0: none (yet) */
 };
 /* Adds a client; it asks for its connection at the next run. SLC_FULL; SLC_NO_ROUTE: gateway not in the topology. */
 SLC_MUST_CHECK enum slc_status slc_clients_add(struct slc_clients *clients, const struct slc_client_setup *setup,

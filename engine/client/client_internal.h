@@ -78,8 +78,9 @@ struct client {
     const struct slc_client_keys *keys;
     const struct slc_node *own; /* its gateway in the snapshot; NULL: not there */
     struct slc_schedule main, loop;
-    slc_time armed; /* earliest deadline handed out and not come yet; SLC_NEVER: none */
-    slc_time swept; /* reassembly, and lanes */
+    slc_time armed;   /* earliest deadline handed out and not come yet; SLC_NEVER: none */
+    slc_time swept;   /* reassembly, and lanes */
+    slc_time give_up; /* when its gateway has not come into the topology; SLC_NEVER: it did */
     struct slc_lanes lanes;
     struct slc_lane_item retries; /* in the lane of retransmissions: those of the list below that are not settled */
     size_t queued;                /* fragments that wait for a slot or for SURBs, retransmissions too */
@@ -154,7 +155,8 @@ struct slc_clients {
     struct slc_client_keys **keys; /* guarded blocks of KEYS_PER_BLOCK          */
     struct client_gateway **gateways;
     size_t gateway_count;
-    struct slc_topology *topology;
+    struct slc_topology *topology; /* the newest, or NULL                     */
+    bool blind;                    /* which does not count any more           */
     struct slc_rotation_info info;
     struct rotation rotation;
     int64_t unix_offset; /* unix seconds = seconds of `now` + this, as of the last run */
@@ -208,6 +210,12 @@ static inline struct message *slc_message_of(struct slc_lane_item *item)
         slc_client_bump(&(c)->counters.name, n);                                                                       \
         slc_client_bump(&(c)->gateways[(k)->gateway]->counters.name, n);                                               \
     } while (0)
+
+/* A node of the snapshot that counts; NULL: unknown. */
+static inline const struct slc_node *slc_client_node(const struct slc_clients *c, const uint8_t *identity)
+{
+    return c->topology == NULL || c->blind ? NULL : slc_topology_find(c->topology, identity);
+}
 
 static inline uint32_t slc_client_index(const struct slc_clients *c, const struct client *k)
 {

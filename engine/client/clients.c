@@ -117,22 +117,6 @@ void slc_clients_free(struct slc_clients *c)
     free(c);
 }
 
-void slc_clients_set_topology(struct slc_clients *c, struct slc_topology *topology,
-                              const struct slc_rotation_info *info)
-{
-    struct slc_topology *before = c->topology;
-    c->topology = slc_topology_hold(topology);
-    c->snapshot++;
-    if (info != NULL) c->info = *info;
-    slc_rotation_refreshed(c, before);
-    slc_topology_release(before);
-    for (size_t i = 0; i < c->count; i++) {
-        struct client *k = &c->clients[i];
-        if (!k->used) continue;
-        k->own = slc_topology_find(topology, c->gateways[k->gateway]->identity);
-    }
-}
-
 /* ---- adding ---- */
 
 static enum slc_status gateway_of(struct slc_clients *c, const uint8_t identity[SLC_IDENTITY_BYTES], uint32_t *place)
@@ -173,6 +157,66 @@ static void queue_for_connect(struct slc_clients *c, struct client *k)
     c->connect_last = index;
 }
 
+/* ---- gateways that are not in the topology ---- */
+
+static bool waits_for_gateway(const struct client *k)
+{
+    return k->own == NULL && !k->open && !k->connecting;
+}
+
+static void tell_waiting(struct slc_clients *c, struct client *k, slc_time now)
+{
+    struct slc_error error = {0};
+    (void)slc_fail(&error, SLC_NO_ROUTE, "the gateway is not in the topology: waiting for it");
+    slc_client_event(
+        c, k, &(struct slc_client_event){.kind = SLC_CLIENT_LOST, .at = now, .status = SLC_NO_ROUTE, .error = &error});
+}
+
+static void give_up_waiting(struct slc_clients *c, struct client *k, slc_time now)
+{
+    struct slc_error error = {0};
+    (void)slc_fail(&error, SLC_NO_ROUTE, "the gateway did not come into the topology: choose another one");
+    k->failed = true;
+    k->give_up = SLC_NEVER;
+    slc_client_event(
+        c, k,
+        &(struct slc_client_event){.kind = SLC_CLIENT_FAILED, .at = now, .status = SLC_NO_ROUTE, .error = &error});
+    slc_messages_expire_all(c, k, SLC_CLOSED);
+}
+
+/* After a change of the topology. */
+static void look_for_gateway(struct slc_clients *c, struct client *k)
+{
+    bool waited = waits_for_gateway(k);
+    k->own = slc_client_node(c, c->gateways[k->gateway]->identity);
+    if (k->own != NULL) k->give_up = SLC_NEVER;
+    if (k->failed || k->leaving || waits_for_gateway(k) == waited) return;
+    if (!waited) {
+        tell_waiting(c, k, c->now);
+    } else if (k->started) {
+        slc_client_activate(c, k);
+    } else {
+        queue_for_connect(c, k);
+    }
+}
+
+void slc_clients_set_topology(struct slc_clients *c, struct slc_topology *topology,
+                              const struct slc_rotation_info *info)
+{
+    c->snapshot++;
+    c->blind = topology == NULL;
+    if (info != NULL) c->info = *info;
+    if (topology != NULL) {
+        struct slc_topology *before = c->topology;
+        c->topology = slc_topology_hold(topology);
+        slc_rotation_refreshed(c, before);
+        slc_topology_release(before);
+    }
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->clients[i].used) look_for_gateway(c, &c->clients[i]);
+    }
+}
+
 static void init_session(struct slc_clients *c, struct client *k, const uint8_t *shared_key, uint64_t last_timestamp,
                          slc_time now)
 {
@@ -196,8 +240,8 @@ enum slc_status slc_clients_add_at(struct slc_clients *c, const struct slc_clien
                                    uint32_t index)
 {
     if (index >= c->max_clients || c->clients[index].used) return SLC_BAD_ARGUMENT;
-    const struct slc_node *own = c->topology == NULL ? NULL : slc_topology_find(c->topology, setup->gateway);
-    if (own == NULL) return SLC_NO_ROUTE;
+    const struct slc_node *own = slc_client_node(c, setup->gateway);
+    if (own == NULL && setup->gateway_wait == 0) return SLC_NO_ROUTE;
     struct client *k = &c->clients[index];
     enum slc_status status = gateway_of(c, setup->gateway, &k->gateway);
     if (status != SLC_OK) return status;
@@ -223,7 +267,14 @@ enum slc_status slc_clients_add_at(struct slc_clients *c, const struct slc_clien
     slc_pending_init(&k->pending, c->traffic->max_pending, slc_random_u64(c->random));
     if (c->count <= index) c->count = index + 1;
     c->used++;
-    queue_for_connect(c, k);
+    k->give_up = SLC_NEVER;
+    if (own != NULL) {
+        queue_for_connect(c, k);
+    } else {
+        if (setup->gateway_wait < SLC_NEVER - now) k->give_up = now + setup->gateway_wait;
+        tell_waiting(c, k, now);
+        slc_client_activate(c, k);
+    }
     return SLC_OK;
 }
 
@@ -430,7 +481,7 @@ static void let_connect(struct slc_clients *c, slc_time now, uint64_t unix_now)
         struct client *k = &c->clients[c->connect_first];
         c->connect_first = k->next_connect;
         k->waits_connect = false;
-        if (!k->used || k->leaving) continue;
+        if (!k->used || k->leaving || k->own == NULL) continue;
         if (k->started) {
             slc_gateway_client_tick(k->session, now, unix_now);
         } else {
@@ -443,6 +494,10 @@ static void let_connect(struct slc_clients *c, slc_time now, uint64_t unix_now)
 static void tick_session(struct slc_clients *c, struct client *k, slc_time now, uint64_t unix_now)
 {
     if (k->held != NULL) take_events(c, k, now);
+    if (waits_for_gateway(k)) {
+        if (now >= k->give_up) give_up_waiting(c, k, now);
+        return;
+    }
     if (!k->started || k->waits_connect || slc_gateway_client_due(k->session) > now) return;
     bool down = !k->open && !k->connecting;
     if (down && c->connecting >= CONNECTING_MAX) {
@@ -529,6 +584,7 @@ static slc_time earlier(slc_time a, slc_time b)
 static slc_time next_deadline(struct slc_clients *c, struct client *k)
 {
     if (!k->used) return SLC_NEVER;
+    if (waits_for_gateway(k) && !k->leaving) return k->give_up;
     slc_time session = k->started && !k->waits_connect ? slc_gateway_client_due(k->session) : SLC_NEVER;
     if (!k->ready || k->leaving) return session;
     slc_time due = earlier(session, slc_schedule_wake(k->loop.next, c->look_ahead.value));

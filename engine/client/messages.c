@@ -198,7 +198,7 @@ static enum slc_status address_message(struct slc_clients *c, struct client *k, 
     m->kind = anonymous ? SLC_MESSAGE_REPLIABLE : SLC_MESSAGE_PLAIN;
     m->recipient = out->recipient;
     m->surbs = out->surbs;
-    if (c->topology == NULL || slc_topology_find(c->topology, out->recipient.gateway) == NULL) return SLC_NO_ROUTE;
+    if (slc_client_node(c, out->recipient.gateway) == NULL) return SLC_NO_ROUTE;
     if (anonymous && slc_reply_tag(c, k, &m->recipient, true) == NULL) return SLC_NO_MEMORY;
     return SLC_OK;
 }

@@ -46,17 +46,33 @@ SLC_MUST_CHECK enum slc_status slc_topology_parse_file(struct slc_bytes json, co
 SLC_MUST_CHECK enum slc_status slc_topology_load(const char *path, struct slc_topology **topology,
                                                  struct slc_error *error);
 
+/* How to fetch (chapter 4, sections 10.7 and 13). */
+struct slc_fetch_options {
+    unsigned timeout_ms;          /* all requests together                                                  */
+    uint32_t mixnode_performance; /* percent below which nodes are left out: 50 each                        */
+    uint32_t gateway_performance;
+    bool extended;              /* request F in place of D and E; the lower percentage counts for all      */
+    const _Atomic bool *cancel; /* when it turns true the fetch ends within a second: SLC_CLOSED; or NULL  */
+};
+#define SLC_FETCH_DEFAULTS                                                                                             \
+    ((struct slc_fetch_options){.timeout_ms = 30000,                                                                   \
+                                .mixnode_performance = SLC_MINIMUM_PERFORMANCE,                                        \
+                                .gateway_performance = SLC_MINIMUM_PERFORMANCE})
 /*
  * Requests C, D, E (paged as section 10.5 says, repeated once after a disagreement) and B below `base`
- * ("http://127.0.0.1:8000/api"; http and https only, redirections are not followed). Blocks up to `timeout_ms`, all
- * requests together; transport errors are retried three times. `info` may be NULL. Call slc_directory_start() once,
- * from main, before threads exist. One call at a time (cJSON keeps its last error in one place for all threads).
+ * ("http://127.0.0.1:8000/api"; http and https only, redirections are not followed). Blocks; transport errors are
+ * retried three times. `info` may be NULL. Call slc_directory_start() once, from main, before threads exist. One call
+ * at a time (cJSON keeps its last error in one place for all threads).
  *
  * SLC_BAD_ARGUMENT (no such URL), SLC_IO (not reached), SLC_TIMEOUT, SLC_REFUSED (an HTTP status), SLC_TOO_LONG (an
- * answer above 16 MiB), SLC_AGAIN (still of different epochs: keep the old snapshot, refresh later), and what the
- * parsers say. The text names the URL. `*topology` is then NULL.
+ * answer above 16 MiB), SLC_AGAIN (still of different epochs: keep the old snapshot, refresh later), SLC_CLOSED
+ * (cancelled), and what the parsers say. The text names the URL. `*topology` is then NULL.
  */
+SLC_MUST_CHECK enum slc_status slc_directory_fetch_with(const char *base, const struct slc_fetch_options *options,
+                                                        struct slc_topology **topology, struct slc_rotation_info *info,
+                                                        struct slc_error *error);
 void slc_directory_start(void);
+/* The same with the default options and another time limit. */
 SLC_MUST_CHECK enum slc_status slc_directory_fetch(const char *base, unsigned timeout_ms,
                                                    struct slc_topology **topology, struct slc_rotation_info *info,
                                                    struct slc_error *error);

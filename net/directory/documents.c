@@ -318,7 +318,7 @@ static void read_page_nodes(struct slc_doc *json, const cJSON *data, struct slc_
         struct slc_node_details *details = &list->nodes[list->count];
         bool addressed = read_node(json, object, details);
         list->entries++;
-        if (addressed && details->performance >= SLC_MINIMUM_PERFORMANCE) {
+        if (addressed && details->performance >= list->minimum_performance) {
             list->count++;
         }
     }
@@ -422,7 +422,7 @@ enum slc_status slc_directory_parse(struct slc_bytes rewarded_set, struct slc_by
 {
     *topology = NULL;
     struct slc_rewarded_document rewarded = {.ids = NULL};
-    struct slc_node_list mix = {.nodes = NULL}, gateways = {.nodes = NULL};
+    struct slc_node_list mix = {.minimum_performance = SLC_MINIMUM_PERFORMANCE}, gateways = mix;
     enum slc_status status = slc_rewarded_document_parse(&rewarded, rewarded_set, name, error);
     if (status == SLC_OK) status = add_whole(&mix, mixnodes, name, error);
     if (status == SLC_OK) status = add_whole(&gateways, entry_gateways, name, error);

@@ -26,6 +26,7 @@ struct slc_list_metadata {
 
 /* Documents D or E: pages gathered. */
 struct slc_node_list {
+    uint32_t minimum_performance;      /* the filter's, percent; set before the first page                */
     struct slc_list_metadata metadata; /* the first page's                                              */
     struct slc_node_details *nodes;    /* those that pass the performance filter and have an address    */
     size_t count;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <curl/curl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -30,6 +31,7 @@ struct fetcher {
     CURL *curl;
     struct curl_slist *headers;
     char base[URL_MAX]; /* without a slash at its end */
+    const struct slc_fetch_options *options;
     int64_t deadline_ms;
     struct slc_error *error;
     char reason[CURL_ERROR_SIZE];
@@ -77,6 +79,18 @@ static size_t on_body(char *data, size_t one, size_t len, void *context)
     return len;
 }
 
+static bool cancelled(const struct fetcher *fetcher)
+{
+    return fetcher->options->cancel != NULL && atomic_load_explicit(fetcher->options->cancel, memory_order_relaxed);
+}
+
+/* libcurl asks at least once a second. */
+static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    (void)a, (void)b, (void)c, (void)d;
+    return cancelled(context);
+}
+
 static enum slc_status check_answer(const struct fetcher *fetcher)
 {
     long code = 0;
@@ -93,6 +107,7 @@ static enum slc_status check_answer(const struct fetcher *fetcher)
 
 static enum slc_status explain(const struct fetcher *fetcher, CURLcode code, const struct body *body)
 {
+    if (code == CURLE_ABORTED_BY_CALLBACK) return slc_fail(fetcher->error, SLC_CLOSED, "%s: given up", fetcher->url);
     const char *reason = fetcher->reason[0] != 0 ? fetcher->reason : curl_easy_strerror(code);
     if (body->status == SLC_TOO_LONG) {
         return slc_fail(fetcher->error, SLC_TOO_LONG, "%s: the answer is longer than %d bytes; is it a nym-api?",
@@ -111,7 +126,8 @@ static enum slc_status explain(const struct fetcher *fetcher, CURLcode code, con
 /* The request could succeed when it is repeated: nothing of an answer was understood. */
 static bool is_transport_error(CURLcode code, const struct body *body)
 {
-    return body->status == SLC_OK && code != CURLE_OUT_OF_MEMORY && code != CURLE_OPERATION_TIMEDOUT;
+    return body->status == SLC_OK && code != CURLE_OUT_OF_MEMORY && code != CURLE_OPERATION_TIMEDOUT &&
+           code != CURLE_ABORTED_BY_CALLBACK;
 }
 
 /* The body of GET base + path; to be freed in every case. */
@@ -190,19 +206,31 @@ static enum slc_status fetch_nodes(struct fetcher *fetcher, const char *path, st
     return SLC_OK;
 }
 
+/* D and E, or F for both. */
+static enum slc_status fetch_lists(struct fetcher *fetcher, struct slc_node_list *mix, struct slc_node_list *gateways)
+{
+    const struct slc_fetch_options *o = fetcher->options;
+    mix->minimum_performance = o->mixnode_performance;
+    gateways->minimum_performance = o->gateway_performance;
+    if (o->extended) {
+        bool lower = o->gateway_performance < o->mixnode_performance;
+        mix->minimum_performance = lower ? o->gateway_performance : o->mixnode_performance;
+        return fetch_nodes(fetcher, "/v2/unstable/nym-nodes/skimmed", mix);
+    }
+    enum slc_status status = fetch_nodes(fetcher, "/v2/unstable/nym-nodes/skimmed/mixnodes/active", mix);
+    if (status != SLC_OK) return status;
+    return fetch_nodes(fetcher, "/v2/unstable/nym-nodes/skimmed/entry-gateways", gateways);
+}
+
 static enum slc_status fetch_topology(struct fetcher *fetcher, struct slc_topology **topology)
 {
     struct slc_rewarded_document rewarded = {.ids = NULL};
     struct slc_node_list mix = {.nodes = NULL}, gateways = {.nodes = NULL};
     enum slc_status status = fetch_rewarded_set(fetcher, &rewarded);
+    if (status == SLC_OK) status = fetch_lists(fetcher, &mix, &gateways);
     if (status == SLC_OK) {
-        status = fetch_nodes(fetcher, "/v2/unstable/nym-nodes/skimmed/mixnodes/active", &mix);
-    }
-    if (status == SLC_OK) {
-        status = fetch_nodes(fetcher, "/v2/unstable/nym-nodes/skimmed/entry-gateways", &gateways);
-    }
-    if (status == SLC_OK) {
-        status = slc_documents_join(&rewarded, &mix, &gateways, fetcher->base, topology, fetcher->error);
+        const struct slc_node_list *entries = fetcher->options->extended ? &mix : &gateways;
+        status = slc_documents_join(&rewarded, &mix, entries, fetcher->base, topology, fetcher->error);
     }
     slc_rewarded_document_free(&rewarded);
     slc_node_list_free(&mix);
@@ -266,12 +294,12 @@ static enum slc_status take_base(struct fetcher *fetcher, const char *base, bool
     return SLC_OK;
 }
 
-static enum slc_status open_fetcher(struct fetcher *fetcher, const char *base, unsigned timeout_ms)
+static enum slc_status open_fetcher(struct fetcher *fetcher, const char *base)
 {
     bool local = false;
     enum slc_status status = take_base(fetcher, base, &local);
     if (status != SLC_OK) return status;
-    fetcher->deadline_ms = now_ms() + timeout_ms;
+    fetcher->deadline_ms = now_ms() + fetcher->options->timeout_ms;
     fetcher->curl = curl_easy_init();
     fetcher->headers = curl_slist_append(NULL, "Accept: application/json");
     if (fetcher->curl == NULL || fetcher->headers == NULL) {
@@ -287,6 +315,9 @@ static enum slc_status open_fetcher(struct fetcher *fetcher, const char *base, u
     if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");
     if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, fetcher->reason);
+    if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_XFERINFODATA, fetcher);
+    if (code == CURLE_OK) code = curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     /* A proxy of the environment cannot reach our loopback. */
     if (code == CURLE_OK && local) code = curl_easy_setopt(curl, CURLOPT_PROXY, "");
     return code == CURLE_OK ? SLC_OK
@@ -298,12 +329,13 @@ void slc_directory_start(void)
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-enum slc_status slc_directory_fetch(const char *base, unsigned timeout_ms, struct slc_topology **topology,
-                                    struct slc_rotation_info *info, struct slc_error *error)
+enum slc_status slc_directory_fetch_with(const char *base, const struct slc_fetch_options *options,
+                                         struct slc_topology **topology, struct slc_rotation_info *info,
+                                         struct slc_error *error)
 {
     *topology = NULL;
-    struct fetcher fetcher = {.error = error};
-    enum slc_status status = open_fetcher(&fetcher, base, timeout_ms);
+    struct fetcher fetcher = {.error = error, .options = options};
+    enum slc_status status = open_fetcher(&fetcher, base);
     if (status == SLC_OK && info != NULL) {
         status = fetch_rotation(&fetcher, info);
     }
@@ -317,4 +349,12 @@ enum slc_status slc_directory_fetch(const char *base, unsigned timeout_ms, struc
     curl_easy_cleanup(fetcher.curl);
     curl_slist_free_all(fetcher.headers);
     return status;
+}
+
+enum slc_status slc_directory_fetch(const char *base, unsigned timeout_ms, struct slc_topology **topology,
+                                    struct slc_rotation_info *info, struct slc_error *error)
+{
+    struct slc_fetch_options options = SLC_FETCH_DEFAULTS;
+    options.timeout_ms = timeout_ms;
+    return slc_directory_fetch_with(base, &options, topology, info, error);
 }

@@ -17,7 +17,9 @@ struct world {
     struct slc_engine *engine;
     uint32_t clients;
     struct slc_recipient recipient[64];
-    size_t ready, lost, sent, acked, delivered, expired, removed, lanes, lane_fragments, closed;
+    size_t ready, lost, sent, acked, delivered, expired, removed, lanes, lane_fragments, closed, failed;
+    size_t topologies, topologies_failed;
+    bool may_fail;
     enum slc_status expired_status; /* of the last */
     size_t delivered_bytes;
     uint8_t last_tag[SLC_SENDER_TAG_BYTES];
@@ -107,7 +109,11 @@ static inline void take(struct world *w, const struct slc_engine_event *event)
         w->lost++;
         break;
     case SLC_CLIENT_FAILED:
-        fail_msg("client %u: %s", event->client, event->text);
+        if (!w->may_fail) fail_msg("client %u: %s", event->client, event->text);
+        w->failed++;
+        break;
+    case SLC_CLIENT_TOPOLOGY:
+        *(event->status == SLC_OK ? &w->topologies : &w->topologies_failed) += 1;
         break;
     case SLC_CLIENT_DELIVERED:
         w->delivered++;

@@ -93,9 +93,11 @@ static int start_engine(struct slc_session *s, const struct slc_session_options 
     struct slc_engine_config config;
     if (configure(o, &config, error) != SLC_OK) return SLC_EXIT_USAGE;
     config.storage = s->storage;
-    s->refresh_every = config.traffic.topology_fixed ? 0
-                       : o->refresh > 0              ? o->refresh
-                                                     : config.traffic.topology_refresh;
+    if (o->network == NULL) {
+        config.nym_apis = &o->nym_api;
+        config.nym_api_count = 1;
+    }
+    if (o->refresh > 0) config.traffic.topology_refresh = o->refresh;
     if (slc_engine_new(&s->engine, &config, mixnet->topology, slc_mixnet_info(mixnet), error) != SLC_OK) {
         return SLC_EXIT_USAGE;
     }
@@ -140,14 +142,11 @@ int slc_session_open(struct slc_session *s, const struct slc_session_options *o,
     if (code >= 0) return code;
     code = open_with(s, o, &mixnet, error);
     slc_mixnet_release(&mixnet);
-    if (code >= 0 || o->network != NULL || s->refresh_every == 0) return code;
-    enum slc_status status = slc_refresh_start(&s->refresh, o->nym_api, s->refresh_every, slc_session_wake, s, error);
-    return status == SLC_OK ? -1 : SLC_EXIT_USAGE;
+    return code;
 }
 
 void slc_session_close(struct slc_session *s)
 {
-    slc_refresh_stop(s->refresh);
     if (s->engine != NULL) {
         slc_engine_stop(s->engine);
         const char *words = slc_engine_storage_words(s->engine);
@@ -155,7 +154,6 @@ void slc_session_close(struct slc_session *s)
     }
     slc_engine_free(s->engine);
     slc_storage_close(s->storage);
-    s->refresh = NULL;
     s->engine = NULL;
     s->storage = NULL;
 }
@@ -182,17 +180,13 @@ enum slc_status slc_session_send(struct slc_session *s, const struct slc_command
     return status;
 }
 
-static void take_topology(struct slc_session *s)
+static void warn(const struct slc_engine_event *event)
 {
-    struct slc_topology *topology;
-    struct slc_rotation_info info;
-    struct slc_error error = {0};
-    enum slc_status status = slc_refresh_take(s->refresh, &topology, &info, &error);
-    if (status == SLC_OK) {
-        slc_engine_set_topology(s->engine, topology, &info);
-        slc_topology_release(topology);
-    } else if (status != SLC_AGAIN) {
-        (void)fprintf(stderr, "sluice client: the topology is not refreshed: %s\n", error.text);
+    if (event->kind == SLC_CLIENT_STORAGE && event->status != SLC_OK) {
+        (void)fprintf(stderr, "sluice client: %s\n", event->text);
+    }
+    if (event->kind == SLC_CLIENT_TOPOLOGY && event->status != SLC_OK) {
+        (void)fprintf(stderr, "sluice client: the topology is not refreshed: %s\n", event->text);
     }
 }
 
@@ -204,11 +198,8 @@ size_t slc_session_events(struct slc_session *s, struct slc_engine_event *events
         n = slc_engine_poll(s->engine, events, cap);
     }
     for (size_t i = 0; i < n; i++) {
-        if (events[i].kind == SLC_CLIENT_STORAGE && events[i].status != SLC_OK) {
-            (void)fprintf(stderr, "sluice client: %s\n", events[i].text);
-        }
+        warn(&events[i]);
     }
-    if (s->refresh != NULL) take_topology(s);
     return n;
 }
 

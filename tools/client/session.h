@@ -4,7 +4,6 @@
 
 #include "engine/engine.h"
 #include "tools/client/commands.h"
-#include "tools/client/refresh.h"
 #include "tools/common/traffic.h"
 
 /*
@@ -28,8 +27,6 @@ struct slc_session_options {
 
 struct slc_session {
     struct slc_engine *engine;
-    struct slc_refresh *refresh;
-    slc_time refresh_every;      /* 0: never */
     struct slc_storage *storage; /* NULL: nothing is kept */
     uint32_t client;
     struct slc_recipient self;

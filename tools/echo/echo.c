@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/storage/storage.h"
-#include "tools/client/refresh.h"
 #include "tools/common/file.h"
 #include "tools/common/metrics.h"
 #include "tools/common/mixnet.h"
@@ -31,7 +30,6 @@ struct program {
     const struct options *o;
     struct slc_storage *storage;
     struct slc_echo *echo;
-    struct slc_refresh *refresh;
     struct slc_metrics *metrics;
     uint16_t metrics_port;
     struct slc_echo_voice voice;
@@ -180,6 +178,10 @@ static int open_all(struct program *p, struct slc_error *error)
     slc_time limit = o->connect > 0 ? o->connect : 30 * SLC_SECOND;
     int code = slc_mixnet_find(&mixnet, o->nym_api, o->network, limit, error);
     if (code >= 0) return code;
+    if (o->nym_api != NULL) {
+        config.engine.nym_apis = &o->nym_api;
+        config.engine.nym_api_count = 1;
+    }
     enum slc_status status = slc_echo_new(&p->echo, &config, mixnet.topology, slc_mixnet_info(&mixnet), error);
     slc_mixnet_release(&mixnet);
     if (status != SLC_OK) return SLC_EXIT_USAGE;
@@ -190,10 +192,6 @@ static int open_all(struct program *p, struct slc_error *error)
             slc_metrics_start(&p->metrics, (uint16_t)o->metrics_port, write_metrics, p->echo, &p->metrics_port, error);
     }
     if (status == SLC_OK) status = slc_echo_start(p->echo, error);
-    const struct slc_traffic *traffic = &config.engine.traffic;
-    if (status == SLC_OK && o->nym_api != NULL && !traffic->topology_fixed) {
-        status = slc_refresh_start(&p->refresh, o->nym_api, traffic->topology_refresh, wake, engine, error);
-    }
     return status == SLC_OK ? -1 : SLC_EXIT_USAGE;
 }
 
@@ -243,20 +241,6 @@ static int keep_addresses(const struct program *p, struct slc_error *error)
 
 /* ---- while it runs ---- */
 
-static void take_topology(struct program *p)
-{
-    struct slc_topology *topology;
-    struct slc_rotation_info info;
-    struct slc_error error = {0};
-    enum slc_status status = slc_refresh_take(p->refresh, &topology, &info, &error);
-    if (status == SLC_OK) {
-        slc_engine_set_topology(slc_echo_engine(p->echo), topology, &info);
-        slc_topology_release(topology);
-    } else if (status != SLC_AGAIN) {
-        (void)fprintf(stderr, "sluice echo: the topology is not refreshed, the old one stays: %s\n", error.text);
-    }
-}
-
 /* False: every identity was refused for good. */
 static bool serve(struct program *p)
 {
@@ -270,7 +254,6 @@ static bool serve(struct program *p)
         slc_time until = end < next_status ? end : next_status;
         slc_echo_turn(p->echo, until - now < SLC_SECOND ? until - now : SLC_SECOND);
         slc_echo_counts(p->echo, &counts);
-        if (p->refresh != NULL) take_topology(p);
         if (slc_now() < next_status) continue;
         slc_echo_say_status(&p->voice, slc_now() - begin);
         next_status += o->status;
@@ -310,7 +293,6 @@ int slc_echo_main(int argc, char **argv)
     code = run(&p, &error);
     if (error.text[0] != 0) (void)failed(code, error.text);
     slc_metrics_stop(p.metrics);
-    slc_refresh_stop(p.refresh);
     slc_signals_catch(NULL, NULL);
     slc_echo_free(p.echo);
     slc_storage_close(p.storage);

@@ -241,6 +241,11 @@ static bool take_event(struct slc_echo *e, const struct slc_engine_event *event)
         if (e->counts.gave_up == 0) note_trouble(e, event, "gave up");
         bump(&e->counts.gave_up, 1);
         break;
+    case SLC_CLIENT_TOPOLOGY:
+        if (event->status != SLC_OK) {
+            (void)fprintf(stderr, "sluice echo: the topology is not refreshed: %s\n", event->text);
+        }
+        break;
     default:
         break;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/client/refresh.h"
+#include "engine/refresh.h"
 #include "tools/load/run_internal.h"
 
 #include <stdio.h>
@@ -20,7 +20,9 @@ enum slc_status slc_load_faults_begin(struct slc_load *l, struct slc_error *erro
     f->next_cut = o->cut_every > 0 ? slc_now() + o->cut_every : SLC_NEVER;
     f->next_epoch = l->target->net != NULL ? slc_now() : SLC_NEVER;
     if (o->api == NULL || l->traffic.topology_fixed) return SLC_OK;
-    return slc_refresh_start(&f->refresh, o->api, l->traffic.topology_refresh, wake, l->engine, error);
+    const struct slc_refresh_config config = {
+        .urls = &o->api, .url_count = 1, .traffic = &l->traffic, .have = true, .wake = wake, .self = l->engine};
+    return slc_refresh_start(&f->refresh, &config, error);
 }
 
 void slc_load_faults_end(struct slc_load *l)
@@ -61,18 +63,21 @@ static void epoch(struct slc_load *l)
     }
 }
 
+/* The load is measured on what the network was told to be: too many failures only warn. */
 static void take_news(struct slc_load *l)
 {
-    struct slc_error error = {0};
-    struct slc_mixnet newer = {.has_info = true};
-    enum slc_status status = slc_refresh_take(l->faults.refresh, &newer.topology, &newer.info, &error);
-    if (status == SLC_OK) {
-        slc_mixnet_release(&l->target->mixnet);
-        l->target->mixnet = newer;
-        spread(l);
-    } else if (status != SLC_AGAIN) {
-        (void)fprintf(stderr, "sluice load: the topology is not refreshed, the old one stays: %s\n", error.text);
+    struct slc_refresh_result newer;
+    if (!slc_refresh_take(l->faults.refresh, &newer)) return;
+    if (newer.status != SLC_OK) {
+        (void)fprintf(stderr, "sluice load: the topology is not refreshed, the old one stays: %s\n", newer.error.text);
+        return;
     }
+    struct slc_mixnet *mixnet = &l->target->mixnet;
+    slc_topology_release(mixnet->topology);
+    mixnet->topology = newer.topology;
+    if (newer.has_info) mixnet->info = newer.info;
+    mixnet->has_info |= newer.has_info;
+    spread(l);
 }
 
 slc_time slc_load_faults_turn(struct slc_load *l, slc_time now)
