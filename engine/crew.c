@@ -47,19 +47,33 @@ static uint64_t connection_token(const struct crew *crew, uint32_t index)
     return (uint64_t)crew->generations[index] << 32 | index;
 }
 
+static void connect_to(struct crew *crew, uint32_t index, struct slc_address address, const struct slc_node *gateway)
+{
+    struct slc_tls *tls = crew->engine->tls;
+    crew->generations[index]++;
+    if (tls != NULL) address.port = gateway->wss_port;
+    /* Without memory for the request the session's own time limit ends the wait. */
+    enum slc_status status = slc_worker_connect(crew->worker, &address, tls != NULL ? gateway->hostname : "",
+                                                SLC_PROTOCOL_WS_CLIENT, tls, NULL, connection_token(crew, index));
+    (void)status;
+}
+
 static void port_connect(void *self, uint32_t index, const struct slc_node *gateway)
 {
     struct crew *crew = self;
     if (crew->links[index] != 0) port_disconnect(self, index);
-    crew->generations[index]++;
-    struct slc_address address = gateway->ws;
-    bool tls = crew->engine->tls != NULL;
-    if (tls) address.port = gateway->wss_port;
-    /* Without memory for the request the session's own time limit ends the wait. */
-    enum slc_status status =
-        slc_worker_connect(crew->worker, &address, tls ? gateway->hostname : "", SLC_PROTOCOL_WS_CLIENT,
-                           crew->engine->tls, NULL, connection_token(crew, index));
-    (void)status;
+    crew->fallback[index] = gateway->ws_other.version != 0;
+    connect_to(crew, index, gateway->ws, gateway);
+}
+
+/* The first address failed: false: there is no other one, or it failed, too (chapter 3, section 2.1). */
+static bool connect_to_other(struct crew *crew, uint32_t index)
+{
+    const struct slc_node *gateway = slc_clients_gateway(crew->clients, index);
+    if (!crew->fallback[index] || gateway == NULL || gateway->ws_other.version == 0) return false;
+    crew->fallback[index] = false;
+    connect_to(crew, index, gateway->ws_other, gateway);
+    return true;
 }
 
 static void port_arm(void *self, slc_time deadline, uint64_t token)
@@ -178,15 +192,17 @@ static void take_one(struct crew *crew, const struct slc_received *r, uint32_t i
     switch ((enum slc_received_kind)r->kind) {
     case SLC_RECEIVED_OPEN:
         crew->links[index] = r->link;
+        crew->fallback[index] = false;
         slc_clients_opened(crew->clients, index, now, slc_unix_seconds());
         break;
     case SLC_RECEIVED_TEXT:
         slc_clients_text(crew->clients, index, slc_bytes(r->data, r->len), now, slc_unix_seconds());
         break;
     case SLC_RECEIVED_CLOSED:
+        if (crew->links[index] == 0 && connect_to_other(crew, index)) break;
         crew->links[index] = 0;
         crew->generations[index]++;
-        slc_clients_closed(crew->clients, index, (enum slc_status)r->status, now);
+        slc_clients_closed(crew->clients, index, (enum slc_status)r->status, r->reason, now);
         break;
     default:
         break;
@@ -383,11 +399,13 @@ enum slc_status slc_crew_init(struct crew *crew, struct slc_engine *e, const str
     crew->places = clients;
     crew->links = calloc(clients, sizeof *crew->links);
     crew->generations = calloc(clients, sizeof *crew->generations);
+    crew->fallback = calloc(clients, sizeof *crew->fallback);
     crew->numbers = calloc(clients, sizeof *crew->numbers);
     crew->queues = calloc(clients, sizeof *crew->queues);
     crew->identities = calloc(clients, sizeof *crew->identities);
     crew->frames = calloc(FRAMES, sizeof *crew->frames);
-    bool made = crew->links != NULL && crew->generations != NULL && crew->numbers != NULL && crew->queues != NULL;
+    bool made = crew->links != NULL && crew->fallback != NULL && crew->generations != NULL && crew->numbers != NULL &&
+                crew->queues != NULL;
     if (!made || crew->identities == NULL || crew->frames == NULL) return SLC_NO_MEMORY;
     const struct slc_clients_config config = {.traffic = &c->traffic,
                                               .random = &crew->random,
@@ -424,6 +442,7 @@ void slc_crew_free(struct crew *crew)
     free(crew->backlog.notes);
     free(crew->links);
     free(crew->generations);
+    free(crew->fallback);
     free(crew->numbers);
     free(crew->queues);
     free(crew->identities);

@@ -70,6 +70,7 @@ struct crew {
     struct slc_random random;
     size_t places;         /* for clients                              */
     slc_link *links;       /* per place; 0: not connected              */
+    bool *fallback;        /* its gateway's other address is still to be tried */
     uint32_t *generations; /* of its connections, to know a stale one  */
     uint32_t *numbers;     /* of the clients in their places           */
     uint32_t *queues;      /* fragments that wait; written by the crew, read by control, relaxed */

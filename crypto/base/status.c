@@ -37,6 +37,7 @@ static const char *const texts[SLC_STATUS_COUNT] = {
     [SLC_REFUSED] = "refused by the peer",
     [SLC_DENIED] = "permission denied",
     [SLC_BAD_HANDLE] = "bad handle: closed, removed or never given out",
+    [SLC_UNTRUSTED] = "TLS certificate not trusted",
     [SLC_WRONG_THREAD] = "wrong thread: not the engine's control thread",
 };
 

@@ -146,6 +146,8 @@ SLC_MUST_CHECK enum slc_status slc_clients_restore(struct slc_clients *clients, 
 void slc_clients_durable(struct slc_clients *clients, uint64_t sequence, slc_time now);
 /* Before an orderly end, when nothing is sent any more: gives back SURBs that were released and not used. */
 void slc_clients_settle(struct slc_clients *clients);
+/* Its gateway in the snapshot; NULL: not there now. */
+const struct slc_node *slc_clients_gateway(const struct slc_clients *clients, uint32_t index);
 /* Its address. */
 void slc_clients_recipient(const struct slc_clients *clients, uint32_t index, struct slc_recipient *recipient);
 
@@ -190,7 +192,9 @@ void slc_clients_close_lane(struct slc_clients *clients, uint32_t index, uint64_
 /* ---- what happened ---- */
 
 void slc_clients_opened(struct slc_clients *clients, uint32_t index, slc_time now, uint64_t unix_now);
-void slc_clients_closed(struct slc_clients *clients, uint32_t index, enum slc_status why, slc_time now);
+/* `reason`: words for a person, or NULL. */
+void slc_clients_closed(struct slc_clients *clients, uint32_t index, enum slc_status why, const char *reason,
+                        slc_time now);
 void slc_clients_text(struct slc_clients *clients, uint32_t index, struct slc_bytes text, slc_time now,
                       uint64_t unix_now);
 /* Binary frames of any clients; bytes are changed in place; all are done with at return. */

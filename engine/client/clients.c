@@ -291,6 +291,11 @@ bool slc_clients_has(const struct slc_clients *c, uint32_t index)
     return index < c->count && c->clients[index].used;
 }
 
+const struct slc_node *slc_clients_gateway(const struct slc_clients *c, uint32_t index)
+{
+    return c->clients[index].own;
+}
+
 size_t slc_clients_count(const struct slc_clients *c)
 {
     return c->used;
@@ -390,7 +395,7 @@ static void connect_now(struct slc_clients *c, struct client *k, slc_time now)
 {
     COUNT(c, k, connects, 1);
     if (k->own == NULL) {
-        slc_gateway_client_closed(k->session, SLC_NO_ROUTE, now);
+        slc_gateway_client_closed(k->session, SLC_NO_ROUTE, NULL, now);
         return;
     }
     if (!k->connecting) c->connecting++;
@@ -555,14 +560,14 @@ void slc_clients_opened(struct slc_clients *c, uint32_t index, slc_time now, uin
     take_events(c, k, now);
 }
 
-void slc_clients_closed(struct slc_clients *c, uint32_t index, enum slc_status why, slc_time now)
+void slc_clients_closed(struct slc_clients *c, uint32_t index, enum slc_status why, const char *reason, slc_time now)
 {
     if (index >= c->count || !c->clients[index].started) return;
     struct client *k = &c->clients[index];
     k->open = false;
     free(k->held);
     k->held = NULL;
-    slc_gateway_client_closed(k->session, why, now);
+    slc_gateway_client_closed(k->session, why, reason, now);
     take_events(c, k, now);
 }
 

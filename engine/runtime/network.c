@@ -104,7 +104,7 @@ void network_deliver(struct network *n, struct slc_received received, uint16_t w
     count(&n->thread.numbers.frames_in, data != NULL);
 }
 
-void network_fail(struct network *n, uint32_t link, enum slc_status why)
+void network_fail(struct network *n, uint32_t link, enum slc_status why, const char *reason)
 {
     struct link *l = &n->links[link];
     if (l->closing) return;
@@ -115,7 +115,8 @@ void network_fail(struct network *n, uint32_t link, enum slc_status why)
                                               .link = l->open ? network_link_name(n, link) : 0,
                                               .token = l->token,
                                               .status = (uint8_t)why,
-                                              .at = slc_now()};
+                                              .at = slc_now(),
+                                              .reason = reason};
         network_deliver(n, received, l->worker, NULL);
     }
 }
@@ -297,7 +298,7 @@ static void control_link(struct network *n, const struct tx *tx)
         l->token = tx->token;
         return;
     }
-    network_fail(n, link, SLC_CLOSED);
+    network_fail(n, link, SLC_CLOSED, NULL);
     slc_loop_close(n->loop, l->conn, tx->kind == TX_RESET);
 }
 
@@ -388,6 +389,13 @@ static void sent(struct network *n, uint64_t cookie)
     give_frame(n, (uint32_t)cookie);
 }
 
+static const char *words(const struct slc_loop_event *event)
+{
+    if (event->reason != NULL) return event->reason;
+    if (event->status == SLC_REFUSED) return "connection refused: nobody listens there";
+    return event->system_error != 0 ? strerrordesc_np(event->system_error) : NULL;
+}
+
 static void handle(struct network *n, const struct slc_loop_event *event, slc_time now)
 {
     if (event->kind == SLC_LOOP_SENT) {
@@ -410,7 +418,7 @@ static void handle(struct network *n, const struct slc_loop_event *event, slc_ti
         if (!l->closing) link_data(n, link, event->data, event->len, now);
         break;
     case SLC_LOOP_CLOSED:
-        network_fail(n, link, event->status);
+        network_fail(n, link, event->status, words(event));
         give_link(n, link);
         break;
     default:
@@ -426,7 +434,7 @@ static void sweep(struct network *n, slc_time now)
     for (uint32_t i = 0; i < n->link_count; i++) {
         struct link *l = &n->links[i];
         if (l->conn == 0 || l->open || l->closing || now < l->give_up) continue;
-        network_fail(n, i, SLC_TIMEOUT);
+        network_fail(n, i, SLC_TIMEOUT, "no answer to our greeting in time");
         slc_loop_close(n->loop, l->conn, true);
     }
 }

@@ -8,7 +8,7 @@
 
 void link_failed(struct network *n, uint32_t link, enum slc_status why)
 {
-    network_fail(n, link, why);
+    network_fail(n, link, why, NULL);
     slc_loop_close(n->loop, n->links[link].conn, true);
 }
 
@@ -75,7 +75,7 @@ static void ws_event(struct network *n, uint32_t link, const struct slc_ws_event
     case SLC_WS_PONG:
         return;
     case SLC_WS_CLOSE:
-        network_fail(n, link, SLC_CLOSED);
+        network_fail(n, link, SLC_CLOSED, NULL);
         slc_loop_close(n->loop, n->links[link].conn, false);
         return;
     case SLC_WS_FAILED:

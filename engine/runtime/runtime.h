@@ -79,11 +79,12 @@ struct slc_received {
     uint64_t token; /* as given to connect or listen, or set by slc_worker_set_token() */
     uint8_t *data;  /* writable; NULL when there is none */
     uint32_t len;
-    uint8_t kind;     /* enum slc_received_kind */
-    uint8_t status;   /* CLOSED: enum slc_status */
-    uint8_t rotation; /* PACKET: enum slc_rotation */
-    uint8_t size;     /* PACKET: enum slc_packet_size */
-    slc_time at;      /* when the network thread saw it */
+    uint8_t kind;       /* enum slc_received_kind */
+    uint8_t status;     /* CLOSED: enum slc_status */
+    uint8_t rotation;   /* PACKET: enum slc_rotation */
+    uint8_t size;       /* PACKET: enum slc_packet_size */
+    slc_time at;        /* when the network thread saw it */
+    const char *reason; /* CLOSED: words for a person, which live as long as the process; NULL: none */
 };
 
 /* A message between control thread and worker, or between workers; its content is the role's. */

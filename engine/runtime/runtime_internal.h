@@ -238,7 +238,7 @@ void network_reply(struct network *n, uint32_t link, uint8_t *slot, size_t len);
 /* Copies a message into an rx slot and hands it to the link's worker; waits for room (TCP pushes back meanwhile). */
 void network_deliver(struct network *n, struct slc_received received, uint16_t worker, const uint8_t *data);
 slc_link network_link_name(const struct network *n, uint32_t link);
-void network_fail(struct network *n, uint32_t link, enum slc_status why);
+void network_fail(struct network *n, uint32_t link, enum slc_status why, const char *reason);
 /* Cookies of the loop: a frame's index, or with one of these bits the place of a slot in a pool of ours. */
 #define REPLY_COOKIE (UINT64_C(1) << 63)
 #define NODE_COOKIE  (UINT64_C(1) << 62)

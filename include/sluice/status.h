@@ -52,6 +52,7 @@ enum slc_status {
     SLC_DENIED,           /* no permission                                                           */
     SLC_BAD_HANDLE,       /* a handle of nothing: closed, removed, zero, never given out             */
     SLC_WRONG_THREAD,     /* only the engine's control thread may call this                          */
+    SLC_UNTRUSTED,        /* TLS: nobody we trust vouches for the peer's certificate                 */
     SLC_STATUS_COUNT      /* grows with the library: no part of its promises                         */
 };
 

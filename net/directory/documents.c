@@ -244,7 +244,8 @@ static void check_role(struct slc_doc *json, const cJSON *object)
     }
 }
 
-/* The first address counts; all must be addresses. False: there is none, and the node cannot be used. */
+/* The first address counts, for clients the second, too; all must be addresses. False: there is none, and the node
+ * cannot be used. */
 static bool read_addresses(struct slc_doc *json, const cJSON *object, struct slc_node *node)
 {
     uint16_t port = slc_doc_port(json, object, "mix_port", SLC_DOC_REQUIRED);
@@ -258,6 +259,8 @@ static bool read_addresses(struct slc_doc *json, const cJSON *object, struct slc
         slc_document_address(json, ip, ip->valuestring, port, &address);
         if (ip == first) {
             node->mix = address;
+        } else if (ip == first->next) {
+            node->ws_other = address;
         }
     }
     return first != NULL;
@@ -270,6 +273,7 @@ static void read_entry(struct slc_doc *json, const cJSON *object, struct slc_nod
     node->has_entry = true;
     node->ws = node->mix;
     node->ws.port = slc_doc_port(json, entry, "ws_port", SLC_DOC_REQUIRED);
+    node->ws_other.port = node->ws.port;
     node->wss_port = slc_doc_port(json, entry, "wss_port", SLC_DOC_OPTIONAL);
     slc_document_hostname(json, entry, node->hostname);
 }

@@ -25,6 +25,7 @@ struct slc_node {
     bool mixnode, entry, exit_nr, exit_ipr; /* roles the node declares                           */
     bool has_entry;                         /* announces a client socket                                        */
     struct slc_address ws;                  /* client socket: IP and ws port                                    */
+    struct slc_address ws_other;            /* the second announced IP, same port; version 0: none              */
     uint16_t wss_port;                      /* 0: none                                                          */
     char hostname[SLC_HOST_MAX];            /* "" : none                                                    */
 };

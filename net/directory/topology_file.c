@@ -43,6 +43,8 @@ static void read_entry(struct slc_doc *json, const cJSON *object, struct slc_nod
         slc_document_address(json, ip, ip->valuestring, port, &address);
         if (ip == list->child) {
             node->ws = address;
+        } else if (ip == list->child->next) {
+            node->ws_other = address;
         }
     }
 }

@@ -5,14 +5,15 @@
 #include "crypto/base/secret.h"
 #include "net/gateway/client_internal.h"
 
-#define OPEN_TIMEOUT   (20 * SLC_SECOND)  /* connect, TLS and upgrade together                  */
-#define ANSWER_TIMEOUT (300 * SLC_SECOND) /* the reference's default (section 8.3)              */
-#define CLAIM_PAUSE    SLC_SECOND         /* between claims that do not fill the balance        */
-#define FIRST_JITTER   (100 * SLC_MILLISECOND)
-#define SHORTEST_PAUSE (500 * SLC_MILLISECOND)
-#define LONGEST_PAUSE  (5 * SLC_SECOND)
-#define FAREWELL_LIMIT (2 * SLC_SECOND) /* the reference's sleep before it closes (section 9) */
-#define STABLE_AFTER   (5 * SLC_SECOND) /* a session that lasted this long starts the pauses anew */
+#define OPEN_TIMEOUT    (20 * SLC_SECOND)  /* connect, TLS and upgrade together                  */
+#define ANSWER_TIMEOUT  (300 * SLC_SECOND) /* the reference's default (section 8.3)              */
+#define CLAIM_PAUSE     SLC_SECOND         /* between claims that do not fill the balance        */
+#define FIRST_JITTER    (100 * SLC_MILLISECOND)
+#define SHORTEST_PAUSE  (500 * SLC_MILLISECOND)
+#define LONGEST_PAUSE   (5 * SLC_SECOND)
+#define ELSEWHERE_PAUSE (60 * SLC_SECOND) /* at most, while our identity is logged in somewhere else */
+#define FAREWELL_LIMIT  (2 * SLC_SECOND)  /* the reference's sleep before it closes (section 9) */
+#define STABLE_AFTER    (5 * SLC_SECOND)  /* a session that lasted this long starts the pauses anew */
 
 enum { LOW_BANDWIDTH = 40000000 }; /* claim below (section 10.2) */
 
@@ -58,9 +59,10 @@ static slc_time pause_length(struct slc_gateway_client *g)
 {
     if (g->pauses == 0) return jitter(g, FIRST_JITTER);
     unsigned doublings = g->pauses - 1 < 4 ? g->pauses - 1 : 4;
-    slc_time pause = SHORTEST_PAUSE << doublings;
-    if (pause > LONGEST_PAUSE) pause = LONGEST_PAUSE;
-    return pause + jitter(g, pause / 4);
+    slc_time pause = SHORTEST_PAUSE << doublings, longest = g->elsewhere ? ELSEWHERE_PAUSE : LONGEST_PAUSE;
+    if (g->elsewhere) pause <<= 4;
+    if (pause > longest) pause = longest;
+    return pause + jitter(g, pause / 2);
 }
 
 static void end_connection(struct slc_gateway_client *g, bool open)
@@ -86,7 +88,12 @@ void slc_gateway_give_up(struct slc_gateway_client *g, bool open)
 
 void slc_gateway_lose(struct slc_gateway_client *g, bool open, slc_time now)
 {
-    if (g->used && now >= g->ready_since && now - g->ready_since >= STABLE_AFTER) g->pauses = 0;
+    /*
+     * Two with one identity that drive each other out hold the line as long as the other waits: only a session that is
+     * long measured by our own last pause makes us quick again.
+     */
+    slc_time stable = 4 * g->last_pause > STABLE_AFTER ? 4 * g->last_pause : STABLE_AFTER;
+    if (g->used && now >= g->ready_since && now - g->ready_since >= stable) g->pauses = 0;
     end_connection(g, open);
     if (g->limit > 0 && g->failures >= g->limit) {
         struct slc_error last = g->error;
@@ -98,8 +105,10 @@ void slc_gateway_lose(struct slc_gateway_client *g, bool open, slc_time now)
     g->failures++;
     g->pending |= PENDING_LOST;
     g->state = STATE_PAUSE;
-    g->deadline = slc_gateway_after(now, pause_length(g));
+    g->last_pause = pause_length(g);
+    g->deadline = slc_gateway_after(now, g->last_pause);
     g->pauses++;
+    g->elsewhere = false;
 }
 
 /* ---- bandwidth ---- */
@@ -287,7 +296,7 @@ void slc_gateway_client_text(struct slc_gateway_client *g, struct slc_bytes text
     }
 }
 
-void slc_gateway_client_closed(struct slc_gateway_client *g, enum slc_status why, slc_time now)
+void slc_gateway_client_closed(struct slc_gateway_client *g, enum slc_status why, const char *reason, slc_time now)
 {
     if (g->state == STATE_PAUSE || g->state == STATE_FAILED) return;
     if (g->state == STATE_LEAVING) {
@@ -295,8 +304,11 @@ void slc_gateway_client_closed(struct slc_gateway_client *g, enum slc_status why
         return;
     }
     const char *what = g->state == STATE_OPENING ? "could not connect to the gateway" : "gateway closed the connection";
-    (void)slc_fail(&g->error, why == SLC_OK ? SLC_CLOSED : why, "%s: %s", what,
-                   slc_status_text(why == SLC_OK ? SLC_CLOSED : why));
+    if (why == SLC_OK) why = SLC_CLOSED;
+    bool cause = why == SLC_UNTRUSTED || reason == NULL;
+    (void)slc_fail(&g->error, why, "%s: %s%s%s%s", what, cause ? slc_status_text(why) : reason,
+                   cause && reason != NULL ? " (" : "", cause && reason != NULL ? reason : "",
+                   cause && reason != NULL ? ")" : "");
     slc_gateway_lose(g, false, now);
 }
 

@@ -55,11 +55,12 @@ void slc_gateway_client_drop(struct slc_gateway_client *g);
 
 /*
  * What happened; each may make events. unix_now: wall clock in seconds, needed for authentication stamps only.
- * _closed() reports an end that the session did not ask for: a connection that failed to open, or was lost.
+ * _closed() reports an end that the session did not ask for: a connection that failed to open, or was lost;
+ * `reason`: words for a person, or NULL.
  */
 void slc_gateway_client_opened(struct slc_gateway_client *g, slc_time now, uint64_t unix_now);
 void slc_gateway_client_text(struct slc_gateway_client *g, struct slc_bytes text, slc_time now, uint64_t unix_now);
-void slc_gateway_client_closed(struct slc_gateway_client *g, enum slc_status why, slc_time now);
+void slc_gateway_client_closed(struct slc_gateway_client *g, enum slc_status why, const char *reason, slc_time now);
 void slc_gateway_client_tick(struct slc_gateway_client *g, slc_time now, uint64_t unix_now);
 /*
  * The last thing: sends `farewell` (a forget-me or remember-me, section 9; NULL: nothing) and waits for its ack, 2 s at

@@ -58,6 +58,7 @@ struct slc_gateway_client {
     bool ready;
     bool used; /* it was ready on this connection: packets may be on the way */
     bool claiming;
+    bool elsewhere;   /* the gateway just said that our identity has a connection already */
     uint8_t version;  /* negotiated; 0: ask first */
     uint8_t refusals; /* of authentication, in a row */
     enum state state;
@@ -69,6 +70,7 @@ struct slc_gateway_client {
     slc_time deadline;       /* of the state */
     slc_time claim_deadline; /* of the claim under way; or when one may be made */
     slc_time ready_since;
+    slc_time last_pause; /* between connections */
     uint64_t timestamp;  /* last used */
     uint64_t next_stamp; /* of the authenticateV2 to be written */
     int64_t told;        /* balance */

@@ -13,11 +13,32 @@ enum {
     AUTH_REFUSALS = 2, /* then the stored key is taken for lost                                 */
 };
 
+static bool has_words(struct slc_bytes text, const char *words)
+{
+    return text.len > 0 && memmem(text.data, text.len, words, strlen(words)) != NULL;
+}
+
+/* A refusal in the reference's words, or ours: the gateway has no key of ours. */
+static bool says_not_registered(struct slc_bytes text)
+{
+    return has_words(text, "not registered");
+}
+
+/* Another connection of this identity is there and answers pings (section 13.4). */
+static bool says_elsewhere(struct slc_bytes text)
+{
+    return has_words(text, "already an open connection");
+}
+
 static void lose_unexpected(struct slc_gateway_client *g, const struct slc_control_message *message,
                             const char *waiting_for, slc_time now)
 {
     char said[WORDS_MAX];
-    if (message != NULL && message->kind == SLC_MESSAGE_ERROR) {
+    if (message != NULL && message->kind == SLC_MESSAGE_ERROR && says_elsewhere(message->text)) {
+        g->elsewhere = true;
+        (void)slc_fail(&g->error, SLC_DUPLICATE,
+                       "this identity is logged in at the gateway from somewhere else: end that one, or wait");
+    } else if (message != NULL && message->kind == SLC_MESSAGE_ERROR) {
         (void)slc_fail(&g->error, SLC_REFUSED, "gateway refused %s: %s", waiting_for,
                        slc_control_message_words(message->text, said, sizeof said));
     } else {
@@ -182,13 +203,6 @@ void slc_gateway_log_in(struct slc_gateway_client *g, slc_time now, uint64_t uni
     }
 }
 
-/* Whether a refusal says that the gateway has no key of ours: the reference's words, and ours. */
-static bool says_not_registered(struct slc_bytes text)
-{
-    static const char WORDS[] = "not registered";
-    return text.len > 0 && memmem(text.data, text.len, WORDS, sizeof WORDS - 1) != NULL;
-}
-
 static void read_auth_answer(struct slc_gateway_client *g, const struct slc_control_message *message, slc_time now)
 {
     bool accepted = message->kind == SLC_MESSAGE_AUTHENTICATED && message->status;
@@ -204,7 +218,8 @@ static void read_auth_answer(struct slc_gateway_client *g, const struct slc_cont
         slc_gateway_authenticated(g, message->bandwidth, now);
         return;
     }
-    if (message->kind == SLC_MESSAGE_ERROR || message->kind == SLC_MESSAGE_AUTHENTICATED) {
+    bool refused = message->kind == SLC_MESSAGE_ERROR || message->kind == SLC_MESSAGE_AUTHENTICATED;
+    if (refused && !says_elsewhere(message->text)) {
         g->refusals++;
         g->version = 0;
         /* Error texts are free: when the words are others, two refusals in a row say the same. */

@@ -36,8 +36,8 @@ enum slc_loop_event_kind {
     SLC_LOOP_DATA,      /* `data`, `len`: writable, valid until the next slc_loop_wait()                            */
     SLC_LOOP_SENT,      /* the buffer with `cookie` is no longer needed, sent or not                                */
     SLC_LOOP_CLOSED,    /* the end, last event of the connection: `status` SLC_CLOSED (orderly, or by us), SLC_IO,
-                           SLC_TIMEOUT, SLC_REFUSED (by the peer's host, or TLS: `reason`); all its SENT events came
-                           before                                                                                   */
+                           SLC_TIMEOUT, SLC_REFUSED (by the peer's host, or TLS: `reason`), SLC_UNTRUSTED (its
+                           certificate); all its SENT events came before                                           */
 };
 
 struct slc_loop_event {
@@ -48,8 +48,9 @@ struct slc_loop_event {
     size_t len;
     uint64_t cookie;
     enum slc_status status;
-    int system_error;   /* errno of SLC_IO, else 0 */
-    const char *reason; /* CLOSED: words for a person where there are any, else NULL; valid until the next wait */
+    int system_error; /* errno of SLC_IO, else 0 */
+    const char
+        *reason; /* CLOSED: words for a person where there are any, else NULL; they live as long as the process */
     struct slc_address peer;
 };
 

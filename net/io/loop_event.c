@@ -169,7 +169,8 @@ static void tls_failed(struct slc_loop *loop, struct loop_conn *c)
     c->discard = true;
     c->broken = true;
     bool early = c->state == CONN_HANDSHAKING;
-    loop_drain(loop, c, early ? SLC_REFUSED : SLC_IO, early ? 0 : EPROTO, tls_reason(c->tls));
+    enum slc_status status = tls_untrusted(c->tls) ? SLC_UNTRUSTED : SLC_REFUSED;
+    loop_drain(loop, c, early ? status : SLC_IO, early ? 0 : EPROTO, tls_reason(c->tls));
 }
 
 static enum tls_result shake_hands(struct slc_loop *loop, struct taker *t, struct loop_conn *c)

@@ -21,6 +21,7 @@ struct slc_tls {
 
 struct tls_stream {
     SSL *ssl;
+    bool untrusted;
     BIO *network; /* our end of the pair of rings; the other belongs to `ssl` */
     const char *reason;
 };
@@ -181,7 +182,8 @@ static enum tls_result result_of(struct tls_stream *s, int returned)
         break;
     }
     long verified = SSL_get_verify_result(s->ssl);
-    s->reason = verified != X509_V_OK ? X509_verify_cert_error_string(verified) : last_error();
+    s->untrusted = verified != X509_V_OK;
+    s->reason = s->untrusted ? X509_verify_cert_error_string(verified) : last_error();
     ERR_clear_error();
     return TLS_FAILED;
 }
@@ -236,4 +238,9 @@ void tls_output_sent(struct tls_stream *s, size_t len)
 const char *tls_reason(const struct tls_stream *s)
 {
     return s->reason;
+}
+
+bool tls_untrusted(const struct tls_stream *s)
+{
+    return s->untrusted;
 }

@@ -41,5 +41,7 @@ size_t tls_output(struct tls_stream *s, uint8_t **data);
 void tls_output_sent(struct tls_stream *s, size_t len);
 /* Static text, or one that lives as long as the library. */
 const char *tls_reason(const struct tls_stream *s);
+/* The failure was the peer's certificate. */
+bool tls_untrusted(const struct tls_stream *s);
 
 #endif

@@ -523,7 +523,7 @@ static void open_packets(struct mininet *net, struct mininet_event *events, size
 static void closed(struct mininet *net, uint32_t index)
 {
     mininet_inside = true;
-    slc_clients_closed(net->clients, index, SLC_CLOSED, net->now);
+    slc_clients_closed(net->clients, index, SLC_CLOSED, NULL, net->now);
     mininet_inside = false;
 }
 
@@ -534,7 +534,7 @@ static void happen(struct mininet *net, const struct mininet_event *event)
     mininet_inside = true;
     if (event->kind == OPENED && live) slc_clients_opened(net->clients, event->who, net->now, unix_now(net));
     if (event->kind == CLOSED && k->connection == event->connection) {
-        slc_clients_closed(net->clients, event->who, SLC_CLOSED, net->now);
+        slc_clients_closed(net->clients, event->who, SLC_CLOSED, NULL, net->now);
     }
     if (event->kind == TEXT && live) {
         slc_clients_text(net->clients, event->who, slc_bytes(event->data, event->len), net->now, unix_now(net));

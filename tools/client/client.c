@@ -222,7 +222,8 @@ static void on_event(struct program *p, const struct slc_engine_event *event)
         slc_say_ready(p->voice, &p->session.self);
         break;
     case SLC_CLIENT_LOST:
-        (void)snprintf(p->last_loss, sizeof p->last_loss, "%s", slc_status_text(event->status));
+        (void)snprintf(p->last_loss, sizeof p->last_loss, "%s",
+                       event->text != NULL ? event->text : slc_status_text(event->status));
         if (p->ready) slc_say_lost(p->voice, p->last_loss);
         p->ready = false;
         break;

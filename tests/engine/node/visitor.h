@@ -80,7 +80,7 @@ static inline void visitor_connect(struct visitor *v)
     if (connect(v->fd, (const struct sockaddr *)&in, sizeof in) != 0) {
         (void)close(v->fd);
         v->fd = -1;
-        slc_gateway_client_closed(v->session, SLC_REFUSED, slc_now());
+        slc_gateway_client_closed(v->session, SLC_REFUSED, NULL, slc_now());
         return;
     }
     uint8_t request[512];
@@ -136,7 +136,7 @@ static inline void visitor_read(struct visitor *v)
     ssize_t n = read(v->fd, data, sizeof data);
     if (n <= 0) {
         visitor_close(v);
-        slc_gateway_client_closed(v->session, SLC_CLOSED, slc_now());
+        slc_gateway_client_closed(v->session, SLC_CLOSED, NULL, slc_now());
         return;
     }
     slc_ws_feed(&v->ws, data, (size_t)n);
@@ -155,7 +155,7 @@ static inline void visitor_read(struct visitor *v)
             visitor_pushed(v, event.data, event.len);
         } else if (event.kind != SLC_WS_PONG) {
             visitor_close(v);
-            slc_gateway_client_closed(v->session, SLC_CLOSED, slc_now());
+            slc_gateway_client_closed(v->session, SLC_CLOSED, NULL, slc_now());
         }
         visitor_obey(v);
     }

@@ -148,7 +148,7 @@ static void gateways_good_and_bad_are_met_as_upstream_does(void **state)
         {
             if (!b->over) say(b, text->valuestring);
         }
-        if (slc_vec_count(c, "gateway_sends") == 0) slc_gateway_client_closed(b->client, SLC_CLOSED, 0);
+        if (slc_vec_count(c, "gateway_sends") == 0) slc_gateway_client_closed(b->client, SLC_CLOSED, NULL, 0);
         drain(b);
         check_sent(b, c);
         const cJSON *ok = slc_vec_find(c, "client_result/ok");
@@ -173,7 +173,7 @@ static void a_key_that_was_agreed_is_told_even_if_the_connection_is_gone(void **
     struct bench *b = registering(t);
     say(b, slc_vec_text(t, "wire/1/text"));
     slc_gateway_client_text(b->client, slc_bytes_of_text(slc_vec_text(t, "wire/3/text")), 0, 1700000000);
-    slc_gateway_client_closed(b->client, SLC_CLOSED, 0);
+    slc_gateway_client_closed(b->client, SLC_CLOSED, NULL, 0);
     drain(b);
     assert_true(b->registered);
     slc_vec_expect(t, "shared_key", slc_bytes(slc_gateway_client_key(b->client), SLC_SEAL_KEY_BYTES));

@@ -141,7 +141,7 @@ static inline void world_cut(struct world *w)
 {
     if (w->connection == 0) return;
     world_hang_up(w);
-    slc_gateway_client_closed(w->client, SLC_CLOSED, w->now);
+    slc_gateway_client_closed(w->client, SLC_CLOSED, NULL, w->now);
 }
 
 static inline void world_connect(struct world *w)
@@ -149,7 +149,7 @@ static inline void world_connect(struct world *w)
     w->connects++;
     if (w->hold) return;
     if (w->refuse) {
-        slc_gateway_client_closed(w->client, SLC_REFUSED, w->now);
+        slc_gateway_client_closed(w->client, SLC_REFUSED, NULL, w->now);
         return;
     }
     w->connection = ++w->connections;
