@@ -15,6 +15,7 @@ const npmPeer = join(dirname(fileURLToPath(import.meta.url)), '../peers/js/peer.
 export const KINDS = {
   sdk: { title: 'Rust SDK', version: '1.21.6', replies: true, command: [SLUICE_SDK_PEER] },
   npm: { title: 'npm', version: '1.4.1', replies: false, command: [process.execPath, npmPeer], env: { NODE_PATH: SLUICE_NPM_MODULES } },
+  echo: { title: 'sluice echo', version: '' },
   sluice: { title: 'Sluice', version: 'this tree', replies: true, command: [SLUICE, 'client'] },
 };
 export const QUIET = ['--no-cover', '--pacing', 'none'];

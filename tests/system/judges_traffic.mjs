@@ -3,13 +3,14 @@
 // The published clients judge Sluice under traffic: many messages at once, replies that need more SURBs, messages that
 // wait at a gateway, a key rotation in the middle. Every message has to arrive once. Run by judges_traffic.sh.
 //
-// usage: node judges_traffic.mjs [e] [f] [g] [h]      all four parts without names
+// usage: node judges_traffic.mjs [e] [f] [g] [h] [i]      all five parts without names
 //
 //   e  a thousand messages of mixed sizes each way at once     g  messages wait at the gateway for who is away
 //   f  replies with enough SURBs, too few, and a single one    h  keys rotate while messages and replies are under way
+//   i  everybody asks `sluice echo` at once
 
 import { join } from 'node:path';
-import { QUIET, body, expectNoStrays, folder, judge, localnet, run, sleep, start, withPeers } from './judges_programs.mjs';
+import { Program, QUIET, body, expectNoStrays, folder, judge, localnet, run, sleep, start, withPeers } from './judges_programs.mjs';
 
 const net = await localnet();
 
@@ -149,6 +150,25 @@ async function rotate(part) {
   });
 }
 
+// Each message comes back to who sent it, once and byte for byte.
+async function askEcho(part, kinds, count) {
+  const echo = new Program('sluice echo', [process.env.SLUICE, 'echo', '--nym-api', net.api, '--json', '--status', '0']);
+  echo.kind = 'echo';
+  [, echo.address] = await echo.take(/"ready".*"addresses":\["([^"]+)"/, 20);
+  await withPeers(kinds.map((kind, i) => () => start(kind, net, i % 2, QUIET)), (...peers) =>
+    Promise.all(peers.map((peer) => judge(part, peer, echo, `${count} and back`, 'mixed', async () => {
+      const messages = mixed(count);
+      for (const message of messages) peer.say(`send ${echo.address} 10 ${message.file}`);
+      await peer.takeAll(messages, 90);
+    }))));
+  echo.child.kill('SIGTERM');
+  await judge(part, echo, echo, 'books balance', '', async () => {
+    const how = await echo.ended;
+    if (how !== 0) throw new Error(`it ended with ${how}: ${echo.errors}`);
+    console.log(`     ${echo.seen.find((line) => line.includes('summary'))}`);
+  });
+}
+
 const parts = {
   e: async () => {
     // Paced and covered as everybody is by default, then as fast as it goes.
@@ -173,6 +193,7 @@ const parts = {
       await lives('g', sdk);
     }),
   h: () => rotate('h'),
+  i: () => askEcho('i', ['sdk', 'npm', 'sluice'], 200),
 };
 
 await run(parts, 300);
