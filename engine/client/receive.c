@@ -190,7 +190,8 @@ static void take_result(struct slc_clients *c, struct client *k, enum slc_reasse
 static void take_part(struct slc_clients *c, struct client *k, const struct slc_fragment *fragment, slc_time now)
 {
     struct account account = account_open(k);
-    size_t most = account.bytes + slc_foreign_room(c, k, SET_BYTES + fragment->payload.len);
+    /* Room is taken in steps of up to half a set. */
+    size_t most = account.bytes + slc_foreign_room(c, k, SET_BYTES + SLC_SET_MAX / 2 * fragment->payload.len);
     if (most > c->traffic->max_reassembly_bytes) most = c->traffic->max_reassembly_bytes;
     slc_reassembly_allow(k->reassembly, most);
     struct slc_bytes message = {0};

@@ -489,7 +489,9 @@ static void open_packets(struct mininet *net, struct mininet_event *events, size
 {
     struct slc_open_job jobs[OPEN_BATCH];
     for (size_t i = 0; i < n; i++) {
-        bool odd = events[i].rotation == SLC_ROTATION_ODD;
+        /* Without a tag a node tries the key of now first. */
+        bool odd = events[i].rotation == SLC_ROTATION_UNKNOWN ? net->rotation_id % 2 == 1
+                                                              : events[i].rotation == SLC_ROTATION_ODD;
         jobs[i] = (struct slc_open_job){.node_secret = net->nodes[events[i].who].secret[odd],
                                         .packet = events[i].data,
                                         .packet_bytes = events[i].len};
