@@ -28,11 +28,12 @@ static struct need need_of(const struct slc_traffic *t, const struct store *s)
 {
     uint32_t count = slc_store_count(s);
     uint32_t free = count > t->surbs_minimum ? count - t->surbs_minimum : 0;
-    uint32_t again = smaller(s->stalled, free);
+    uint32_t waiting = s->stalled + s->resumed;
+    uint32_t again = smaller(waiting, free);
     uint32_t fragments = smaller(s->unsent, free - again);
     return (struct need){.have = s->fresh.count - smaller(again + fragments, s->fresh.count) + s->requested,
                          .fragments = s->unsent - fragments,
-                         .again = s->stalled - again};
+                         .again = waiting - again};
 }
 
 static uint32_t request_size(const struct slc_traffic *t, struct need need)

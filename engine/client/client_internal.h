@@ -373,7 +373,8 @@ struct store {
     struct message_list waiting;                   /* that found no SURB for their next fragment    */
     struct message *messages;                      /* all of them, through store_next               */
     uint32_t unsent;                               /* fragments of replies that have no SURB yet               */
-    uint32_t stalled_first, stalled_last, stalled; /* pending entries to send again */
+    uint32_t stalled_first, stalled_last, stalled; /* pending entries to send again, for which there is no SURB */
+    uint32_t resumed;                              /* of these, now in the lane of retransmissions              */
     uint32_t place, hash;
 };
 

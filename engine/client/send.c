@@ -54,6 +54,12 @@ static void drop_settled_retries(struct client *k)
     }
 }
 
+/* A fragment leaves the lane of retransmissions, whether or not it is one that waited for a SURB. */
+static void not_resumed(const struct message *m)
+{
+    if (m->store != NULL && m->store->resumed > 0) m->store->resumed--;
+}
+
 struct message *slc_send_first_retry(struct client *k)
 {
     drop_settled_retries(k);
@@ -71,6 +77,7 @@ void slc_send_forget(struct slc_clients *c, struct client *k, uint32_t place)
         m->store->stalled--;
     } else if (queued == QUEUED_RETRY) {
         k->queued--;
+        not_resumed(m);
         slc_lanes_drop(&k->lanes, &c->lane_pool, &k->retries, 1);
         if (k->retries.lane == NULL) drop_settled_retries(k);
     }
@@ -141,6 +148,7 @@ void slc_send_resume(struct slc_clients *c, struct client *k, struct store *stor
         }
         k->queued--;
         queue_retry(c, k, place);
+        store->resumed += k->pending.entries[place].queued == QUEUED_RETRY;
     }
     store->stalled = 0;
     while (store->waiting.first != NULL) {
@@ -159,7 +167,9 @@ static enum slc_status find_way(struct slc_clients *c, struct client *k, struct 
 {
     if (m->kind == SLC_MESSAGE_REPLY || m->kind == SLC_MESSAGE_SURB_REQUEST) {
         uint32_t reserve = c->traffic->surbs_minimum;
-        uint32_t keep = again && reserve > 0 ? reserve - 1 : reserve;
+        /* Those that waited to be sent again have the first SURBs (section 7.6), wherever their lane stands. */
+        uint32_t keep = reserve + m->store->resumed;
+        if (again) keep = reserve > 0 ? reserve - 1 : 0;
         if (m->kind == SLC_MESSAGE_SURB_REQUEST) keep = 0;
         plan->kind = PLAN_REPLY;
         return slc_store_take(c, k, m->store, keep, &plan->ticket) ? SLC_OK : SLC_AGAIN;
@@ -199,6 +209,7 @@ static bool plan_retry(struct slc_clients *c, struct client *k, struct plan *pla
     k->retry_first = e->next;
     k->queued--;
     slc_lanes_sent(&k->lanes, &c->lane_pool, &k->retries, c->now);
+    not_resumed(m);
     e->queued = QUEUED_PLAN;
     plan->place = place;
     enum slc_status status = find_way(c, k, m, true, plan);

@@ -371,13 +371,14 @@ static void take_server_events(struct mininet *net, uint32_t index)
     }
 }
 
+/* MININET_NODES: there is none. */
 static uint32_t node_at(const struct mininet *net, const struct slc_address *address)
 {
-    for (uint32_t i = 0; i < MININET_NODES; i++) {
-        if (slc_address_equal(&net->nodes[i].address, address)) return i;
+    uint32_t i = 0;
+    while (i < MININET_NODES && !slc_address_equal(&net->nodes[i].address, address)) {
+        i++;
     }
-    check(false, "packet for an address that is no node");
-    return 0;
+    return i;
 }
 
 /* Into the mixnet, with its faults. */
@@ -385,6 +386,11 @@ static bool inject(struct mininet *net, const struct slc_address *hop, struct sl
 {
     if (dice(net, net->loss)) return false;
     uint32_t node = node_at(net, hop);
+    if (node == MININET_NODES) {
+        /* Only a stranger's SURB can lead there. */
+        net->astray++;
+        return false;
+    }
     unsigned copies = dice(net, net->duplicates) ? 2 : 1;
     while (copies-- > 0) {
         slc_time late = net->jitter == 0 ? 0 : slc_random_exponential(&net->random, net->jitter);
@@ -511,6 +517,7 @@ static void open_packets(struct mininet *net, struct mininet_event *events, size
             struct mininet_event on = *event;
             on.at += jobs[i].delay_ns;
             on.who = node_at(net, &next);
+            check(on.who < MININET_NODES, "packet for an address that is no node");
             push(net, on);
             continue;
         } else {

@@ -91,6 +91,7 @@ struct mininet {
 
     struct slc_index alphas; /* of all packets that clients sent */
     uint64_t reused;         /* packets whose header was seen before: a SURB that was used twice */
+    uint64_t astray;         /* packets for addresses that are no node's                         */
     uint64_t retired;        /* packets under keys that nodes have forgotten                     */
     size_t slots_out, done_count;
     uint64_t opened_old; /* packets of the rotation before, at all their hops */
