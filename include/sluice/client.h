@@ -18,12 +18,13 @@ struct slc_client_id {
     uint64_t value;
 };
 
-enum { SLC_NAME_MAX = 64 }; /* bytes of a client's name, without its final 0 */
+enum { SLC_NAME_MAX = 63 }; /* bytes of a client's name, without its final 0 */
 
 struct slc_client_options {
     size_t size;         /* sizeof(struct slc_client_options)                                                    */
-    const char *name;    /* under which the engine's folder knows it, letters, digits, '-', '_', '.'; the identity of
-                            that name, made when there is none. NULL: a new identity that is never kept         */
+    const char *name;    /* under which the engine's folder knows it, 1 to SLC_NAME_MAX letters, digits, '-', '_', '.':
+                            the identity of that name, made when there is none. Without a folder NULL: a new
+                            identity, gone with the client                                                      */
     const char *gateway; /* identity key in base58; NULL: the one used last, else one by chance                  */
     void *user;          /* comes back in events                                                                 */
 };
@@ -32,9 +33,9 @@ struct slc_client_options {
  * Adds a client; it connects by itself, and SLC_EVENT_READY or SLC_EVENT_FAILED follows. Its address is known at
  * once. `options` may be NULL. `error` (may be NULL) has words.
  *
- * SLC_FULL (max_clients), SLC_NO_ROUTE (gateway not in the network), SLC_BAD_ARGUMENT (name, gateway), SLC_DUPLICATE
- * (that name is in use), SLC_UNSUPPORTED (a name without a folder), SLC_CLOSED (after slc_finish()), SLC_NO_MEMORY;
- * SLC_IO, SLC_MALFORMED: the folder.
+ * SLC_FULL (max_clients), SLC_NO_ROUTE (gateway not in the network), SLC_BAD_ARGUMENT (gateway, name, or
+ * none with a folder), SLC_DUPLICATE (that name is in use), SLC_UNSUPPORTED (a name without a folder), SLC_CLOSED
+ * (after slc_finish()), SLC_NO_MEMORY; SLC_IO, SLC_MALFORMED: the folder.
  */
 SLC_API SLC_MUST_CHECK enum slc_status slc_add(struct slc_engine_id engine, const struct slc_client_options *options,
                                                struct slc_client_id *client, struct slc_error *error);

@@ -63,14 +63,15 @@ SLC_API enum slc_status slc_finish(struct slc_engine_id engine, uint32_t timeout
 
 /* What a close left behind. */
 struct slc_close_report {
-    size_t size;         /* sizeof(struct slc_close_report)                                     */
-    uint64_t unacked;    /* messages taken, neither acked nor reported as undelivered          */
-    uint64_t unread;     /* messages received, not polled                              */
-    uint64_t unreleased; /* received and polled, not released: their views end here             */
+    size_t size;              /* sizeof(struct slc_close_report)                                     */
+    uint64_t unacked;         /* messages taken, neither acked nor reported as undelivered          */
+    uint64_t unread;          /* messages received, not polled                              */
+    uint64_t unreleased;      /* received and polled, not released: their views end here             */
+    struct slc_error storage; /* SLC_OK: what has to be kept is in the folder; else what is lost */
 };
 /*
  * Ends the engine at once: threads are joined, what has to be kept is on disk, memory is given back. All its handles
- * are bad from here on. `report` (may be NULL) says what was not delivered; after SLC_EVENT_FINISHED that is nothing.
+ * are bad from here on. `report` (may be NULL) says what was not delivered; after SLC_EVENT_FINISHED no message is.
  * From inside a handler of slc_dispatch() the memory behind the handler's event lives until the handler returns.
  */
 SLC_API enum slc_status slc_close(struct slc_engine_id engine, struct slc_close_report *report);
@@ -92,8 +93,8 @@ SLC_API enum slc_status slc_wait(struct slc_engine_id engine, uint32_t timeout_m
 SLC_API enum slc_status slc_wake(struct slc_engine_id engine);
 /*
  * `*fd`: an eventfd, readable when there may be something to poll: for poll(2), epoll(7) or io_uring(7), beside other
- * descriptors. A slc_poll() that filled less than its room makes it unreadable; nothing else does. Never read, write or
- * close it.
+ * descriptors. A slc_poll() or slc_dispatch() that finds nothing makes it unreadable; nothing else does. Never read,
+ * write or close it.
  */
 SLC_API enum slc_status slc_fd(struct slc_engine_id engine, int *fd);
 

@@ -24,7 +24,7 @@ enum slc_event_kind {
     SLC_EVENT_READY,       /* the client is at its gateway; again after each LOST                             */
     SLC_EVENT_LOST,        /* it is not; it reconnects by itself; `status`, `text`                            */
     SLC_EVENT_FAILED,      /* the client gave up: `status`, `text`                                            */
-    SLC_EVENT_WARNING,     /* of no client: the topology could not be refreshed, ...: `status`, `text`        */
+    SLC_EVENT_WARNING,     /* the topology is not refreshed, the folder not written, ...: `status`, `text`     */
     SLC_EVENT_FINISHED,    /* of no client: what slc_finish() began is done; the last event                   */
 };
 

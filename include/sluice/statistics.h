@@ -13,10 +13,16 @@ extern "C" {
 #endif
 
 /* One list makes the struct, a program's printing of it, and the manual. New names are added at its end. */
-#define SLC_STATISTICS(X)                                                                                              \
+#define SLC_STATISTICS(X) SLC_STATISTICS_NOW(X) SLC_STATISTICS_SUMS(X)
+
+#define SLC_STATISTICS_NOW(X)                                                                                          \
     X(clients, "clients that are there now")                                                                           \
     X(clients_ready, "of these, at their gateways now")                                                                \
     X(client_bytes, "memory of all clients now")                                                                       \
+    X(events_lost, "events, and messages received, lost for lack of memory")
+
+/* Sums since the engine was opened. */
+#define SLC_STATISTICS_SUMS(X)                                                                                         \
     X(messages_sent, "messages whose every part was sent")                                                             \
     X(messages_acked, "messages whose every part was acked")                                                           \
     X(messages_expired, "messages given up")                                                                           \
@@ -45,8 +51,7 @@ extern "C" {
     X(slots_missed, "of these, dropped because the engine was too far behind")                                         \
     X(slot_lateness_worst_ns, "the worst of them")                                                                     \
     X(connects, "connections asked for")                                                                               \
-    X(losts, "connections lost")                                                                                       \
-    X(events_lost, "events, and messages received, lost for lack of memory")
+    X(losts, "connections lost")
 
 struct slc_statistics {
     size_t size; /* sizeof(struct slc_statistics) */

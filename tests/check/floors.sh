@@ -23,6 +23,18 @@ check net 'sluice|crypto|net'
 check engine 'sluice|crypto|net|engine'
 check tools 'sluice|crypto|net|engine|tools'
 
+# Examples are programs of users: the public headers, and no way around them.
+wrong=$(grep -nE '^#include "' examples/*.c || true)
+public=$(ls include/sluice)
+for header in $(sed -n 's|^#include <sluice/\(.*\)>.*|\1|p' examples/*.c | sort -u); do
+  echo "$public" | grep -qx "$header" || wrong="$wrong <sluice/$header>"
+done
+if [ -n "$wrong" ]; then
+  echo "examples include only <sluice/...> of ours:"
+  echo "$wrong"
+  failed=1
+fi
+
 # The engine makes no system calls outside its runtime; the net floor has no threads; crypto has neither.
 calls=$(grep -rnE '#include <(unistd|sys/socket|sys/epoll|pthread|semaphore|time|liburing|sys/syscall)\.h>' \
   --include='*.c' --include='*.h' crypto engine/message engine/traffic engine/client engine/node |
