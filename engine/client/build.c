@@ -477,6 +477,7 @@ static void send_frames(struct slc_clients *c, struct builder *b, size_t n)
             slc_send_result(c, plan, status);
         } else if (status == SLC_OK) {
             COUNT(c, k, cover_sent, 1);
+            COUNT(c, k, cover_bytes_sent, slc_packet_bytes((enum slc_packet_size)plan->size));
         }
     }
 }

@@ -219,10 +219,14 @@ bool slc_clients_run(struct slc_clients *clients, slc_time now, uint64_t unix_no
     X(retransmitted, "data packets sent again because no ack came")                                                    \
     X(cover_sent, "cover packets, main and loop stream")                                                               \
     X(surb_packets_sent, "data packets that carry only SURBs or ask for them")                                         \
+    X(surb_request_packets_sent, "of these, packets that ask for SURBs")                                               \
     X(packet_bytes_sent, "bytes of Sphinx packets")                                                                    \
+    X(cover_bytes_sent, "of these, bytes of cover packets")                                                            \
     X(wire_bytes_sent, "bytes of WebSocket frames")                                                                    \
     X(data_received, "payloads that were not acks")                                                                    \
+    X(data_bytes_received, "bytes of them")                                                                            \
     X(cover_received, "payloads that were our own cover")                                                              \
+    X(cover_bytes_received, "bytes of them")                                                                           \
     X(acks_received, "acks of messages' packets")                                                                      \
     X(cover_acks_received, "acks of cover packets")                                                                    \
     X(unknown_acks, "acks that match nothing pending: late or forged")                                                 \
@@ -257,6 +261,7 @@ bool slc_clients_run(struct slc_clients *clients, slc_time now, uint64_t unix_no
     X(speedups, "steps by which they became faster again")                                                             \
     X(cover_dropped, "loop cover packets left out because the gateway did not keep up")                                \
     X(lanes_closed, "lanes that were closed, or waited too long, with something in them")                              \
+    X(statistics_sent, "reports handed to a statistics provider")                                                      \
     X(connects, "connections asked for")                                                                               \
     X(losts, "connections lost")
 

@@ -25,6 +25,7 @@
  *   keep.c     records of what must survive, and what waits for the disk
  *   foreign.c  bounds on what strangers can make the clients of one owner hold
  *   surbs.c    SURBs for messages that carry some, in batches
+ *   statistics.c reports to a provider, if one is named
  *   tables.c   curve tables of keys that come back again and again
  */
 
@@ -100,6 +101,7 @@ struct client {
     struct held_text *held;
     struct slc_reassembly *reassembly; /* NULL until needed */
     struct replies *replies;           /* NULL until needed */
+    struct statistics *statistics;     /* NULL: nobody is told of them */
     size_t foreign;                    /* bytes that strangers make it hold */
 };
 
@@ -114,6 +116,12 @@ struct rotation {
     bool has_known;
     bool turned;  /* it changed; at the next check what was made before becomes stale */
     bool retired; /* nodes have forgotten the snapshot's keys                         */
+};
+
+/* Of one client, for its reports. */
+struct statistics {
+    struct slc_client_counters counters;
+    slc_time next; /* report */
 };
 
 struct client_gateway {
@@ -209,6 +217,7 @@ static inline struct message *slc_message_of(struct slc_lane_item *item)
     do {                                                                                                               \
         slc_client_bump(&(c)->counters.name, n);                                                                       \
         slc_client_bump(&(c)->gateways[(k)->gateway]->counters.name, n);                                               \
+        if ((k)->statistics != NULL) (k)->statistics->counters.name += (n);                                            \
     } while (0)
 
 /* A node of the snapshot that counts; NULL: unknown. */
@@ -247,6 +256,16 @@ size_t slc_foreign_room(struct slc_clients *c, struct client *k, size_t want);
 /* The next run looks at this client. */
 void slc_client_activate(struct slc_clients *c, struct client *k);
 void slc_client_event(struct slc_clients *c, const struct client *k, struct slc_client_event *event);
+
+/* ---- statistics.c ---- */
+
+/* False: no memory. */
+bool slc_statistics_begin(struct slc_clients *c, struct client *k);
+slc_time slc_statistics_due(const struct client *k);
+/* Sends the report that is due. */
+void slc_statistics_report(struct slc_clients *c, struct client *k, slc_time now);
+/* The report's JSON; 0: no room. */
+size_t slc_statistics_write(const struct slc_clients *c, const struct client *k, slc_time now, char *out, size_t cap);
 
 /* ---- messages.c ---- */
 

@@ -86,6 +86,7 @@ static void free_client(struct slc_clients *c, struct client *k)
     free(k->session);
     free(k->cover_keys);
     free(k->held);
+    free(k->statistics);
 }
 
 void slc_clients_free(struct slc_clients *c)
@@ -247,7 +248,9 @@ enum slc_status slc_clients_add_at(struct slc_clients *c, const struct slc_clien
     if (status != SLC_OK) return status;
     struct slc_client_keys *keys = keys_for(c, index);
     k->session = calloc(1, slc_gateway_client_bytes());
-    if (keys == NULL || k->session == NULL) {
+    if (keys == NULL || k->session == NULL || !slc_statistics_begin(c, k)) {
+        free(k->statistics);
+        k->statistics = NULL;
         free(k->session);
         k->session = NULL;
         return SLC_NO_MEMORY;
@@ -594,6 +597,7 @@ static slc_time next_deadline(struct slc_clients *c, struct client *k)
     if (!k->ready || k->leaving) return session;
     slc_time due = earlier(session, slc_schedule_wake(k->loop.next, c->look_ahead.value));
     due = earlier(due, slc_send_due(c, k));
+    due = earlier(due, slc_statistics_due(k));
     return earlier(due, slc_reply_due(k));
 }
 
@@ -634,6 +638,7 @@ static bool look_at(struct slc_clients *c, struct client *k, slc_time now, uint6
         slc_messages_expire_stale(c, k, now);
         k->swept = now;
     }
+    if (slc_statistics_due(k) <= now) slc_statistics_report(c, k, now);
     return slc_send_plan(c, k, now) && k->held == NULL;
 }
 
@@ -700,6 +705,7 @@ size_t slc_clients_ready(const struct slc_clients *c)
 static size_t client_memory(const struct slc_clients *c, const struct client *k)
 {
     size_t bytes = sizeof *k + sizeof *k->keys + slc_gateway_client_bytes() + slc_pending_memory(&k->pending);
+    if (k->statistics != NULL) bytes += sizeof *k->statistics;
     if (k->cover_keys != NULL) bytes += c->cover_ring * sizeof *k->cover_keys;
     if (k->reassembly != NULL) {
         size_t sets, held;

@@ -204,6 +204,7 @@ void slc_receive_plaintext(struct slc_clients *c, struct client *k, struct slc_b
 {
     if (slc_cover_is(plaintext)) {
         COUNT(c, k, cover_received, 1);
+        COUNT(c, k, cover_bytes_received, plaintext.len + SLC_KEY_MATERIAL_BYTES);
         return;
     }
     struct slc_fragment fragment;
@@ -255,12 +256,14 @@ static bool look_up(struct slc_clients *c, struct client *k, const uint8_t *data
                     bool *has_key)
 {
     COUNT(c, k, data_received, 1);
+    COUNT(c, k, data_bytes_received, len);
     if (len <= SLC_KEY_MATERIAL_BYTES) {
         COUNT(c, k, refused_payloads, 1);
         return false;
     }
     if (is_own_cover(c, k, data)) {
         COUNT(c, k, cover_received, 1);
+        COUNT(c, k, cover_bytes_received, len);
         return false;
     }
     enum reply_key_result result = slc_reply_key_take(c, k, data, parcel->key);

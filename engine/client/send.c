@@ -496,6 +496,7 @@ static void count_sent(struct slc_clients *c, struct client *k, const struct mes
         COUNT(c, k, retransmitted, 1);
     } else if (surbs_only) {
         COUNT(c, k, surb_packets_sent, 1);
+        if (m->kind == SLC_MESSAGE_SURB_REQUEST) COUNT(c, k, surb_request_packets_sent, 1);
     } else {
         COUNT(c, k, real_sent, 1);
     }

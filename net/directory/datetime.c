@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "net/directory/datetime_internal.h"
+#include "net/directory/datetime.h"
 
 #include <stdio.h>
 

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "net/directory/datetime_internal.h"
+#include "net/directory/datetime.h"
 
 /* ---- B: key rotation ---- */
 

@@ -2,7 +2,7 @@
 #include <cjson/cJSON.h>
 #include <stdio.h>
 
-#include "net/directory/datetime_internal.h"
+#include "net/directory/datetime.h"
 #include "net/directory/directory.h"
 
 /*

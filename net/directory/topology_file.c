@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "net/directory/datetime_internal.h"
+#include "net/directory/datetime.h"
 #include "net/directory/documents_internal.h"
 
 /* What a file without `metadata` counts as (section 11.2). */

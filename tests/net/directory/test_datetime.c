@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-#include "net/directory/datetime_internal.h"
+#include "net/directory/datetime.h"
 
 /* The C library's calendar as the oracle, every 11 hours and some from 1970 to 2105. */
 static void times_are_the_c_librarys(void **state)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SLUICE_DIRECTORY_DATETIME_INTERNAL_H
-#define SLUICE_DIRECTORY_DATETIME_INTERNAL_H
+#ifndef SLUICE_DIRECTORY_DATETIME_H
+#define SLUICE_DIRECTORY_DATETIME_H
 
 #include <stdbool.h>
 #include <stdint.h>
