@@ -77,5 +77,6 @@ echo "the mixnet dies: send says so, in time"
 listener erin
 kill -KILL "$net_pid"
 expect 3 15 "$SLUICE" client send --network "$topology" --to "$address" --text hello --timeout 3s
-says "sluice client: "
+says "sluice client: not connected within 3.000 s: gateway 127.0.0.1:"
+says "--gateway ID takes another"
 exit 0

@@ -201,6 +201,21 @@ static void on_delivered(struct program *p, const struct slc_engine_event *event
     if (p->o->echo && event->has_tag && event->len > 0) echo(p, event);
 }
 
+/* Why a message was given up, in words of who sent it. */
+static const char *expired_words(enum slc_status status)
+{
+    switch (status) {
+    case SLC_NO_ROUTE:
+        return "the recipient's gateway is not in this network";
+    case SLC_TIMEOUT:
+        return "repeated as often as allowed, and never acked";
+    case SLC_NOT_FOUND:
+        return "no SURBs of that sender: it has to write again";
+    default:
+        return slc_status_text(status);
+    }
+}
+
 static void on_finished(struct program *p, const struct slc_engine_event *event)
 {
     if (p->unfinished > 0) p->unfinished--;
@@ -209,7 +224,7 @@ static void on_finished(struct program *p, const struct slc_engine_event *event)
         slc_say_done(p->voice, "acked", event->token);
         return;
     }
-    complain(p, event->token, slc_status_text(event->status));
+    complain(p, event->token, expired_words(event->status));
     if (p->o->mode == MODE_SEND) end(p, SLC_EXIT_CHECK_FAILED);
 }
 
@@ -222,13 +237,15 @@ static void on_event(struct program *p, const struct slc_engine_event *event)
         slc_say_ready(p->voice, &p->session.self);
         break;
     case SLC_CLIENT_LOST:
-        (void)snprintf(p->last_loss, sizeof p->last_loss, "%s",
+        (void)snprintf(p->last_loss, sizeof p->last_loss, "gateway %s: %s", p->session.gateway,
                        event->text != NULL ? event->text : slc_status_text(event->status));
         if (p->ready) slc_say_lost(p->voice, p->last_loss);
         p->ready = false;
         break;
     case SLC_CLIENT_FAILED:
-        complain(p, 0, event->text != NULL ? event->text : slc_status_text(event->status));
+        (void)snprintf(p->last_loss, sizeof p->last_loss, "gateway %s: %s", p->session.gateway,
+                       event->text != NULL ? event->text : slc_status_text(event->status));
+        complain(p, 0, p->last_loss);
         end(p, SLC_EXIT_NO_CONNECTION);
         break;
     case SLC_CLIENT_SENT:
@@ -360,13 +377,18 @@ static bool all_done(const struct program *p)
 
 static void at_deadline(struct program *p)
 {
-    char why[400];
+    char why[400], text[32];
     if (!p->was_ready) {
-        (void)snprintf(why, sizeof why, "not connected in time%s%s", p->last_loss[0] != 0 ? ": " : "", p->last_loss);
+        (void)snprintf(why, sizeof why, "not connected within %s: %s%s", slc_duration_text(p->o->timeout, text),
+                       p->last_loss[0] != 0 ? p->last_loss : "no answer from gateway ",
+                       p->last_loss[0] != 0 ? "; --gateway ID takes another" : p->session.gateway);
         complain(p, 0, why);
         end(p, SLC_EXIT_NO_CONNECTION);
     } else if (p->o->mode == MODE_SEND) {
-        complain(p, p->number, p->unfinished > 0 ? "not acked in time" : "no reply in time");
+        (void)snprintf(why, sizeof why, "%s within %s%s%s", p->unfinished > 0 ? "not acked" : "no reply",
+                       slc_duration_text(p->o->timeout, text),
+                       p->ready ? "" : "; not connected: ", p->ready ? "" : p->last_loss);
+        complain(p, p->number, why);
         end(p, SLC_EXIT_CHECK_FAILED);
     } else {
         (void)snprintf(why, sizeof why, "ended with %zu message%s not acked", p->unfinished,

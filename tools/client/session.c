@@ -111,6 +111,8 @@ static int start_engine(struct slc_session *s, const struct slc_session_options 
         return SLC_EXIT_USAGE;
     }
     slc_engine_recipient(s->engine, s->client, &s->self);
+    const struct slc_node *gateway = slc_topology_find(mixnet->topology, s->self.gateway);
+    if (gateway != NULL) slc_address_to_text(&gateway->ws, s->gateway);
     return slc_engine_start(s->engine, error) == SLC_OK ? -1 : SLC_EXIT_USAGE;
 }
 

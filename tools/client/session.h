@@ -30,6 +30,7 @@ struct slc_session {
     struct slc_storage *storage; /* NULL: nothing is kept */
     uint32_t client;
     struct slc_recipient self;
+    char gateway[SLC_ADDRESS_TEXT_MAX]; /* where it listens, for people */
 };
 
 /*

@@ -376,12 +376,18 @@ static void run_until(struct slc_load *l, slc_time until, const char *phase)
     }
 }
 
+/* Whoever was cut off at the end by our own order has the time to come back. */
+static bool is_whole(const struct slc_load *l)
+{
+    return l->ledger.open == 0 && !l->is_stuck && (l->faults.cuts == 0 || all_ready(l));
+}
+
 static void drain(struct slc_load *l)
 {
     slc_time begin = slc_now();
     l->offering = false;
     l->faults.next_cut = SLC_NEVER;
-    while (l->ledger.open > 0 || l->is_stuck) {
+    while (!is_whole(l)) {
         slc_time limit = interrupted() && l->options->drain > INTERRUPTED_DRAIN ? INTERRUPTED_DRAIN : l->options->drain;
         if (slc_now() >= begin + limit) break;
         turn(l, begin + limit, "drain");
