@@ -275,6 +275,8 @@ void slc_list_remove(struct message *m);
 void slc_messages_queue(struct slc_clients *c, struct message *m);
 void slc_bare_append(struct bare_list *list, struct message *m);
 struct message *slc_bare_take(struct bare_list *list);
+/* A recipient's gateway in the snapshot; NULL: it is not there, or may not be one in this epoch (section 11.1). */
+const struct slc_node *slc_client_egress(const struct slc_clients *c, const uint8_t gateway[SLC_IDENTITY_BYTES]);
 /* A message of our own making (SURBs, a request) like `model`, queued; takes `memory` (malloc) in any case. */
 SLC_MUST_CHECK enum slc_status slc_messages_add(struct slc_clients *c, struct client *k, const struct message *model,
                                                 uint8_t *memory, size_t len);

@@ -221,8 +221,11 @@ void slc_clients_set_topology(struct slc_clients *c, struct slc_topology *topolo
 static void init_session(struct slc_clients *c, struct client *k, const uint8_t *shared_key, uint64_t last_timestamp,
                          slc_time now)
 {
-    struct slc_gateway_client_config config = {
-        .keys = k->keys, .shared_key = shared_key, .last_timestamp = last_timestamp, .random = c->random};
+    struct slc_gateway_client_config config = {.keys = k->keys,
+                                               .shared_key = shared_key,
+                                               .last_timestamp = last_timestamp,
+                                               .answer_timeout = c->traffic->gateway_timeout,
+                                               .random = c->random};
     memcpy(config.gateway, c->gateways[k->gateway]->identity, sizeof config.gateway);
     slc_gateway_client_init(k->session, &config, now);
 }

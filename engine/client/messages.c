@@ -185,6 +185,18 @@ static enum slc_status enqueue(struct slc_clients *c, struct client *k, struct m
     return SLC_OK;
 }
 
+const struct slc_node *slc_client_egress(const struct slc_clients *c, const uint8_t gateway[SLC_IDENTITY_BYTES])
+{
+    const struct slc_node *node = slc_client_node(c, gateway);
+    if (node == NULL || c->traffic->ignore_egress_role) return node;
+    for (unsigned layer = 0; layer < SLC_LAYERS; layer++) {
+        for (size_t i = 0; i < c->topology->layer_count[layer]; i++) {
+            if (c->topology->layer[layer][i] == node) return NULL;
+        }
+    }
+    return node;
+}
+
 static enum slc_status address_message(struct slc_clients *c, struct client *k, struct message *m,
                                        const struct slc_outgoing *out)
 {
@@ -198,7 +210,7 @@ static enum slc_status address_message(struct slc_clients *c, struct client *k, 
     m->kind = anonymous ? SLC_MESSAGE_REPLIABLE : SLC_MESSAGE_PLAIN;
     m->recipient = out->recipient;
     m->surbs = out->surbs;
-    if (slc_client_node(c, out->recipient.gateway) == NULL) return SLC_NO_ROUTE;
+    if (slc_client_egress(c, out->recipient.gateway) == NULL) return SLC_NO_ROUTE;
     if (anonymous && slc_reply_tag(c, k, &m->recipient, true) == NULL) return SLC_NO_MEMORY;
     return SLC_OK;
 }

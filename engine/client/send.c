@@ -176,7 +176,7 @@ static enum slc_status find_way(struct slc_clients *c, struct client *k, struct 
     }
     plan->kind = PLAN_FRAGMENT;
     if (m->snapshot != c->snapshot) {
-        m->egress = slc_client_node(c, m->recipient.gateway);
+        m->egress = slc_client_egress(c, m->recipient.gateway);
         m->snapshot = c->snapshot;
     }
     plan->egress = m->egress;

@@ -690,8 +690,10 @@ static void make_topology(struct mininet *net)
     }
     static const uint32_t ids[] = {1, 2, 3, 4, 5};
     const size_t each = net->wide ? MININET_MIXES : 1;
-    const struct slc_rewarded_set set = {.layer = {&ids[0], &ids[net->wide ? 0 : 1], &ids[net->wide ? 0 : 2]},
-                                         .layer_count = {each, each, each},
+    static const uint32_t odd_pair[] = {1, MININET_NODES};
+    const uint32_t *first = net->gateway_mixes ? odd_pair : ids;
+    const struct slc_rewarded_set set = {.layer = {first, &ids[net->wide ? 0 : 1], &ids[net->wide ? 0 : 2]},
+                                         .layer_count = {net->gateway_mixes ? 2 : each, each, each},
                                          .entry = &ids[MININET_MIXES],
                                          .entry_count = MININET_NODES - MININET_MIXES};
     struct slc_error error = {0};

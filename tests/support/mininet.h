@@ -82,6 +82,7 @@ struct mininet {
     slc_time step;       /* how coarse the owner's turns are: 1 ms           */
     bool record_dues;
     bool wide;                  /* all mixnodes are in all layers, from the next mininet_refresh() on */
+    bool gateway_mixes;         /* the last gateway is in the first layer, too, from then on           */
     bool hidden[MININET_NODES]; /* nodes that the topology does not list from then on                  */
     bool keep_deliveries;       /* true at first                                  */
 

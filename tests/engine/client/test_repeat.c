@@ -321,6 +321,25 @@ static void repeats_take_new_routes_unless_routes_are_fixed(void **state)
     assert_int_equal(together, 7);
 }
 
+static void a_gateway_that_mixes_is_a_recipient_s_only_if_roles_are_ignored(void **state)
+{
+    (void)state;
+    struct slc_traffic traffic = unpaced();
+    for (unsigned ignored = 0; ignored < 2; ignored++) {
+        traffic.ignore_egress_role = ignored;
+        struct mininet *net = mininet_new(73, 3, &traffic, 256);
+        net->gateway_mixes = true;
+        mininet_refresh(net);
+        mininet_ready(net);
+        enum slc_status status = mininet_send(net, 0, 1, 1, (const uint8_t *)"x", 1, false, 0);
+        assert_int_equal(status, ignored ? SLC_OK : SLC_NO_ROUTE);
+        assert_int_equal(mininet_send(net, 0, 2, 2, (const uint8_t *)"x", 1, false, 0), SLC_OK);
+        mininet_run(net, SLC_SECOND);
+        assert_int_equal(net->client[0].acked, 1 + ignored);
+        mininet_free(net);
+    }
+}
+
 static void without_mix_hops_messages_go_straight_and_cover_does_not(void **state)
 {
     (void)state;
@@ -368,6 +387,7 @@ int main(void)
         cmocka_unit_test(nothing_leaves_while_our_own_gateway_is_not_listed),
         cmocka_unit_test(packets_of_the_rotation_before_still_arrive),
         cmocka_unit_test(repeats_take_new_routes_unless_routes_are_fixed),
+        cmocka_unit_test(a_gateway_that_mixes_is_a_recipient_s_only_if_roles_are_ignored),
         cmocka_unit_test(without_mix_hops_messages_go_straight_and_cover_does_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
