@@ -88,10 +88,10 @@ struct client {
     struct slc_pending pending;
     struct slc_pace pace;
     uint32_t retry_first, retry_last; /* idle pending entries to send again */
-    uint32_t waiting;                 /* frames due and not written, when we looked last, and those due since */
-    uint32_t generation;              /* of `armed` */
-    uint32_t gateway;                 /* in slc_clients.gateways */
-    uint32_t next_connect;            /* queue of those that wait for their turn to connect */
+    uint32_t waiting;      /* frames due and not written, when we looked last; without pacing those since, too */
+    uint32_t generation;   /* of `armed` */
+    uint32_t gateway;      /* in slc_clients.gateways */
+    uint32_t next_connect; /* queue of those that wait for their turn to connect */
     uint16_t cover_at;
     bool used; /* somebody is here; `generation`, `active`, `waits_connect` and `next_connect` outlive clients */
     bool started, connecting, open, ready, has_key, failed, leaving, active, waits_connect;

@@ -329,11 +329,10 @@ static struct plan *open_plan(struct slc_clients *c, struct client *k)
     return plan;
 }
 
-static void close_plan(struct slc_clients *c, struct client *k, const struct plan *plan, slc_time now)
+static void close_plan(struct slc_clients *c)
 {
     c->plan_count++;
     c->planned++;
-    k->waiting += plan->due <= now;
 }
 
 void slc_send_draw_cover(struct slc_clients *c, struct client *k)
@@ -391,7 +390,7 @@ static bool fill_main(struct slc_clients *c, struct client *k, slc_time now)
         plan->due = k->main.next;
         enum slc_status status = plan_message(c, k, now, plan);
         if (status == SLC_FULL || (status == SLC_NOT_FOUND && !plan_cover(c, k, plan))) return false;
-        close_plan(c, k, plan, now);
+        close_plan(c);
         count_slot(c, k, k->main.next, now);
         slc_schedule_advance(&k->main, mean, c->random);
     }
@@ -411,7 +410,8 @@ static bool send_all(struct slc_clients *c, struct client *k, slc_time now)
         }
         const struct message *m = k->pending.entries[plan->place].message;
         plan->due = m->intended > now ? m->intended : now;
-        close_plan(c, k, plan, now);
+        close_plan(c);
+        k->waiting++;
     }
     return true;
 }
@@ -427,7 +427,7 @@ static bool fill_loop(struct slc_clients *c, struct client *k, slc_time now)
             struct plan *plan = open_plan(c, k);
             if (plan == NULL || !plan_cover(c, k, plan)) return false;
             plan->due = slot;
-            close_plan(c, k, plan, now);
+            close_plan(c);
         }
         /* Cover never builds a backlog: of slots that have passed, one is filled. */
         (void)slc_schedule_skip(&k->loop, now, 0, mean, c->random);
