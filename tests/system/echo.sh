@@ -43,13 +43,25 @@ shows '# TYPE sluice_client_surbs_used_total counter'
 shows 'sluice_thread_seconds_total{thread="echo-'
 expect 22 5 curl -fsS --noproxy '*' "${url%metrics}nothing"
 
+echo "round trips of a load in another process: every request is answered once, and the service's books say the same"
+expect "0 4" 60 "$SLUICE" load --ping --network "$topology" --address-file "$work/address" --clients 4 --rate 5/s --warmup 0 \
+    --duration 2s --drain 30s --quiet --json "$work/report.json"
+asked=$(number "$work/report.json" messages.offered)
+[ "$asked" -gt 10 ] || fail "only $asked requests"
+[ "$(number "$work/report.json" messages.answered)" = "$asked" ] || fail "not every request was answered"
+[ "$(number "$work/report.json" load.services_here)" = false ] || fail "the services are not here"
+expect 2 5 "$SLUICE" load --ping --network "$topology" --to nonsense
+says "--to: recipient: wants one '@'"
+expect 2 5 "$SLUICE" load --ping --network "$topology" --address-file "$work/nowhere"
+says "$work/nowhere: No such file or directory"
+
 echo "SIGTERM ends it with 0 and books that balance"
 kill -TERM "$echo_pid"
 ended "$echo_pid" 8
 [ "$code" = 0 ] || fail "exit code $code after SIGTERM: $(cat "$work/echo.err")"
 grep -q 'balanced=true' "$work/echo.out" || fail "no balance"
-[ "$(count received "$work/echo.out")" = 5 ] || fail "$(count received "$work/echo.out") received"
-[ "$(count answered "$work/echo.out")" = 3 ] || fail "$(count answered "$work/echo.out") answered"
+[ "$(count received "$work/echo.out")" = $((asked + 5)) ] || fail "$(count received "$work/echo.out") received"
+[ "$(count answered "$work/echo.out")" = $((asked + 3)) ] || fail "$(count answered "$work/echo.out") answered"
 [ "$(count unanswerable "$work/echo.out")" = 1 ] || fail "unanswerable"
 [ "$(count empty "$work/echo.out")" = 1 ] || fail "empty"
 grep -q 'ready .* received .* answered' "$work/echo.err" || fail "no status line"
@@ -93,6 +105,10 @@ expect 2 5 "$SLUICE" echo --network "$topology" --metrics 70000
 says "--metrics 70000: want"
 expect 2 5 "$SLUICE" echo --network "$topology" --ca-file "$work/x"
 says "--tls"
+expect 2 5 "$SLUICE" echo --network "$topology" --set traffic.average_packet_delay=soon
+says "--set: traffic.average_packet_delay"
+expect 2 5 "$SLUICE" echo --network "$topology" --preset fast --pacing none
+says "--preset says how packets leave"
 expect 2 5 "$SLUICE" echo --network "$topology" --nonsense
 says "unknown option --nonsense"
 expect 2 5 "$SLUICE" echo --network "$topology" somewhere

@@ -44,6 +44,19 @@ expect 2 5 "$SLUICE" nonsense
 says "unknown command nonsense"
 expect 2 5 "$SLUICE"
 
+echo "debug options: listed with their values, set by name, and refused by name"
+expect 0 5 "$SLUICE" options --preset fast --set traffic.average_packet_delay=7ms
+grep -Eq '^traffic.average_packet_delay +7ms ' "$work/out" || fail "the delay is not 7 ms"
+grep -Eq '^traffic.message_sending_average_delay +4ms ' "$work/out" || fail "the preset is not there"
+shows "no-cover"
+expect 2 5 "$SLUICE" options --set traffic.average_packet_dely=7ms
+says "is it traffic.average_packet_delay?"
+expect 2 5 "$SLUICE" options somewhere
+says "somewhere"
+expect "0 4" 30 "$SLUICE" load $light --set traffic.average_packet_delay=1ms --json "$report"
+shows "set traffic.average_packet_delay=1ms"
+grep -q '"traffic.average_packet_delay=1ms"' "$report" || fail "the report does not say what was set"
+
 echo "a file that is missing, or closed, or a folder"
 expect 2 5 "$SLUICE" load --network "$work/nowhere.json" $light
 says "nowhere.json"
