@@ -46,6 +46,7 @@ slots_kept() {
     slots=$(number_of generator.slots) missed=$(number_of generator.slots_missed)
     [ "$slots" -gt 0 ] || fail "no slots"
     only_long "slots dropped" "$missed <= $1 * $slots"
+    only_long "streams slowed down" "$(number_of generator.slowdowns) == 0"
 }
 
 everybody_is_there() {

@@ -193,6 +193,8 @@ static void add_latency(struct json *j, const struct slc_report *r)
     count(j, generator, "slots", r->window.slots);
     count(j, generator, "slots_late", r->window.slots_late);
     count(j, generator, "slots_missed", r->window.slots_missed);
+    count(j, generator, "slowdowns", r->window.slowdowns);
+    count(j, generator, "cover_dropped", r->window.cover_dropped);
     number(j, generator, "slot_lateness_worst_seconds", seconds(r->window.slot_lateness_worst_ns));
     add_percentiles(j, generator, "slot_lateness_seconds", &r->slot_lateness);
 }

@@ -166,7 +166,7 @@ grid.append(card("The run", null, pairs([["load", digits(load.rate_per_client) +
   ["clients", grouped(report.clients.ready) + " of " + grouped(load.clients) + " ready, " + grouped(report.clients.connections_lost) + " connections lost"],
   ["memory", kib(report.clients.state_bytes_each) + " of state a client, " + kib(report.clients.resident_bytes_each) + " resident idle, " + kib(report.clients.resident_bytes_each_loaded) + " under load" + (load.local_network ? " with its end of the local mixnet" : "")],
   ["speed", grouped(packets.sent_per_second) + " packets/s, " + grouped(packets.sent_per_busy_core) + " a busy core of the engine"],
-  ["slots", grouped(generator.slots) + ", " + grouped(generator.slots_late) + " late, " + grouped(generator.slots_missed) + " dropped"],
+  ["slots", grouped(generator.slots) + ", " + grouped(generator.slots_late) + " late, " + grouped(generator.slots_missed) + " dropped, slowed down " + grouped(generator.slowdowns) + " times"],
   ["machine", "sluice " + report.machine.version + ", " + report.machine.cpu + ", " + report.machine.io]])));
 add(make("footer", {}, report.anonymity + " Schema " + report.schema + "."));
 

@@ -171,9 +171,12 @@ static void print_packets(const struct slc_report *r, FILE *out)
                   slc_report_packets_per_second(r), share((double)w->real_sent, sent),
                   share((double)w->cover_sent, sent), share((double)w->retransmitted, sent),
                   share((double)w->surb_packets_sent, sent));
-    (void)fprintf(out, "          %.1f/s acks of messages, %.1f/s of cover; slots late %llu, dropped %llu of %s\n",
-                  per_second(w->acks_received, r->measured), per_second(w->cover_acks_received, r->measured),
-                  (unsigned long long)w->slots_late, (unsigned long long)w->slots_missed, grouped(w->slots, received));
+    (void)fprintf(
+        out,
+        "          %.1f/s acks of messages, %.1f/s of cover; slots late %llu, dropped %llu of %s, slowed down %llu\n",
+        per_second(w->acks_received, r->measured), per_second(w->cover_acks_received, r->measured),
+        (unsigned long long)w->slots_late, (unsigned long long)w->slots_missed, grouped(w->slots, received),
+        (unsigned long long)w->slowdowns);
     double goodput = (double)r->messages.delivered * (double)r->message_bytes;
     double wire = (double)p->wire_bytes_sent;
     (void)fprintf(out, "bytes     %s delivered for %s sent on the wire (%.1f %%) and %s received\n",
