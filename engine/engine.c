@@ -589,7 +589,8 @@ uint64_t slc_engine_events_lost(const struct slc_engine *e)
 
 size_t slc_engine_threads(const struct slc_engine *e, struct slc_thread_report *rows, size_t cap)
 {
-    return slc_runtime_report(e->runtime, rows, cap);
+    size_t n = slc_runtime_report(e->runtime, rows, cap);
+    return n < cap && slc_keeping_row(e, &rows[n]) ? n + 1 : n;
 }
 
 void slc_engine_lateness(const struct slc_engine *e, struct slc_histogram *lateness)

@@ -150,6 +150,8 @@ SLC_MUST_CHECK enum slc_status slc_keeping_admit(struct slc_engine *engine, uint
 void slc_keeping_dismiss(struct slc_engine *engine, uint64_t identity, unsigned worker);
 /* Whether there is an event to tell. */
 bool slc_keeping_news(struct slc_engine *engine, struct slc_engine_event *event);
+/* Whether there is a storage thread to report on. */
+bool slc_keeping_row(const struct slc_engine *engine, struct slc_thread_report *row);
 /* Hands them to a client that was just added, and frees them. */
 void slc_memories_restore(struct memories *memories, struct slc_clients *clients, uint32_t index, slc_time now);
 void slc_memories_free(struct memories *memories);

@@ -182,6 +182,21 @@ void slc_engine_storage(const struct slc_engine *e, struct slc_keeper_report *re
     if (e->keeping.keeper != NULL) slc_keeper_report(e->keeping.keeper, report);
 }
 
+bool slc_keeping_row(const struct slc_engine *e, struct slc_thread_report *row)
+{
+    struct slc_keeper_report report;
+    if (e->keeping.keeper == NULL) return false;
+    slc_keeper_report(e->keeping.keeper, &report);
+    *row = (struct slc_thread_report){.kind = SLC_THREAD_STORAGE,
+                                      .name = "slc-storage",
+                                      .cpu = -1,
+                                      .busy = report.busy,
+                                      .starved = report.idle,
+                                      .turns = report.transactions,
+                                      .frames_in = report.records};
+    return true;
+}
+
 /* ---- a worker's side ---- */
 
 uint64_t slc_crew_keep(void *self, uint32_t index, const struct slc_client_record *record)

@@ -199,7 +199,12 @@ SLC_MUST_CHECK enum slc_status slc_worker_event(struct slc_worker *w, const stru
 
 /* ---- what threads did (docs/engine.md, "Numbers the engine keeps") ---- */
 
-enum slc_thread_kind { SLC_THREAD_WORKER, SLC_THREAD_NETWORK, SLC_THREAD_TIMER };
+enum slc_thread_kind {
+    SLC_THREAD_WORKER,
+    SLC_THREAD_NETWORK,
+    SLC_THREAD_TIMER,
+    SLC_THREAD_STORAGE, /* the engine's: turns are transactions, frames_in records */
+};
 
 struct slc_thread_report {
     enum slc_thread_kind kind;

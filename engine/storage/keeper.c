@@ -117,7 +117,7 @@ void slc_keeper_free(struct slc_keeper *k)
 /* Of a number with a single writer. */
 static void add(_Atomic uint64_t *number, uint64_t by)
 {
-    atomic_store_explicit(number, atomic_load_explicit(number, memory_order_relaxed) + by, memory_order_relaxed);
+    atomic_store_explicit(number, atomic_load_explicit(number, memory_order_relaxed) + by, memory_order_release);
 }
 
 static uint64_t waiting_bytes(const struct desk *d)
@@ -147,12 +147,15 @@ uint64_t slc_keeper_keep(struct slc_keeper *k, unsigned worker, uint64_t identit
     if (!must && waiting_bytes(d) >= k->config.most_bytes) return SLC_KEEP_FULL;
     struct slc_stored_record *copy = slc_stored_record_new(identity, record);
     if (copy == NULL) return must ? 0 : SLC_KEEP_FULL;
-    size_t bytes = copy->bytes; /* once handed over, it may be gone */
+    /* Once handed over, it may be gone, and counted as durable. */
+    size_t bytes = copy->bytes;
+    add(&d->kept_bytes, bytes);
     if (d->first == NULL && slc_ring_push_spsc(&d->ring, &copy, 1) == 1) {
         d->wake = true;
     } else {
         struct waiting *later = malloc(sizeof *later);
         if (later == NULL) {
+            add(&d->kept_bytes, -bytes);
             slc_stored_record_free(copy);
             return must ? 0 : SLC_KEEP_FULL;
         }
@@ -160,7 +163,6 @@ uint64_t slc_keeper_keep(struct slc_keeper *k, unsigned worker, uint64_t identit
         *(d->first == NULL ? &d->first : &d->last->next) = later;
         d->last = later;
     }
-    add(&d->kept_bytes, bytes);
     add(&d->kept, 1);
     return atomic_load_explicit(&d->kept, memory_order_relaxed);
 }

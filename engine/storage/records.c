@@ -276,6 +276,33 @@ static bool take_surbs(sqlite3_stmt *row, uint64_t identity, struct slc_client_r
     return same_check(row, 10, check);
 }
 
+enum slc_status slc_records_prune(struct slc_storage *s, struct slc_error *error)
+{
+    enum slc_status status = slc_storage_begin(s, error);
+    if (status != SLC_OK) return status;
+    /* Damaged ones stay, to be told when they are read. */
+    for (sqlite3_int64 damaged = 0; status == SLC_OK;) {
+        sqlite3_stmt *row = slc_storage_statement(s, STATEMENT_BLOCK_SPENT);
+        (void)sqlite3_bind_int64(row, 1, damaged);
+        int code = sqlite3_step(row);
+        if (code != SQLITE_ROW) {
+            if (code != SQLITE_DONE) status = slc_storage_failed(s, code, error);
+            (void)sqlite3_reset(row);
+            break;
+        }
+        struct slc_client_record record;
+        uint64_t identity = (uint64_t)sqlite3_column_int64(row, 11);
+        bool good = take_surbs(row, identity, &record);
+        (void)sqlite3_reset(row);
+        if (good) {
+            status = end_block(s, identity, &record, error);
+        } else {
+            damaged++;
+        }
+    }
+    return slc_storage_end(s, status, error);
+}
+
 struct table {
     enum statement statement;
     bool (*take)(sqlite3_stmt *row, uint64_t identity, struct slc_client_record *r);

@@ -245,6 +245,7 @@ static enum slc_status claim(struct slc_storage *s, bool has_log, struct slc_err
                        "%.240s-wal is missing: what was written last is lost, others' SURBs are dropped", s->path);
     }
     if (s->notice[0] != 0) status = run(s, "BEGIN; DELETE FROM surbs; DELETE FROM block; COMMIT", error);
+    if (status == SLC_OK) status = slc_records_prune(s, error);
     if (status == SLC_OK) status = mark_in_use(s, 1, error);
     if (status == SLC_OK) status = slc_storage_settle(s, error);
     if (status != SLC_OK) return status;

@@ -50,10 +50,8 @@ enum { APPLICATION_ID = 0x536c7569, SCHEMA_VERSION = 1 };
     X(BLOCK_LEASE, "UPDATE block SET released = ?3, row_check = ?4 WHERE identity = ?1 AND block = ?2")                \
     X(SURBS_END, "DELETE FROM surbs WHERE id = (SELECT surbs FROM block WHERE identity = ?1 AND block = ?2)")          \
     X(BLOCK_END, "DELETE FROM block WHERE identity = ?1 AND block = ?2")                                               \
-    X(BLOCK_ALL,                                                                                                       \
-      "SELECT b.block, b.released, b.count, b.surb_bytes, b.explicit_keys, b.rotation, b.at, b.tag, "                  \
-      "s.surbs, s.row_check, b.row_check FROM block b LEFT JOIN surbs s ON s.id = b.surbs WHERE b.identity = ?1 "      \
-      "ORDER BY b.block")                                                                                              \
+    X(BLOCK_ALL, BLOCK_COLUMNS " WHERE b.identity = ?1 ORDER BY b.block")                                              \
+    X(BLOCK_SPENT, BLOCK_COLUMNS " WHERE b.released >= b.count LIMIT 1 OFFSET ?1")                                     \
     X(FORGET_SURBS, "DELETE FROM surbs WHERE id IN (SELECT surbs FROM block WHERE identity = ?1)")                     \
     X(FORGET_BLOCKS, "DELETE FROM block WHERE identity = ?1")                                                          \
     X(FORGET_TAGS, "DELETE FROM tag WHERE identity = ?1")                                                              \
@@ -65,6 +63,10 @@ enum { APPLICATION_ID = 0x536c7569, SCHEMA_VERSION = 1 };
     "SELECT i.id, i.name, i.seed, i.public, i.encryption_secret, i.encryption, i.ack, i.row_check, "                   \
     "i.gateway, r.key, r.timestamp, r.row_check "                                                                      \
     "FROM identity i LEFT JOIN registration r ON r.identity = i.id AND r.gateway = i.gateway"
+
+#define BLOCK_COLUMNS                                                                                                  \
+    "SELECT b.block, b.released, b.count, b.surb_bytes, b.explicit_keys, b.rotation, b.at, b.tag, s.surbs, "           \
+    "s.row_check, b.row_check, b.identity FROM block b LEFT JOIN surbs s ON s.id = b.surbs"
 
 enum statement {
 #define X(name, sql) STATEMENT_##name,
@@ -124,6 +126,11 @@ const uint8_t *slc_row_blob(sqlite3_stmt *row, int column, size_t len);
 void slc_row_bind(sqlite3_stmt *statement, int parameter, const void *bytes, size_t len);
 enum slc_status slc_row_damaged(const struct slc_storage *s, const char *what, uint64_t identity,
                                 struct slc_error *error);
+
+/* ---- records.c ---- */
+
+/* Ends blocks that a crash left without a SURB to use. */
+SLC_MUST_CHECK enum slc_status slc_records_prune(struct slc_storage *s, struct slc_error *error);
 
 /* ---- identities.c, while the caller holds the turn ---- */
 

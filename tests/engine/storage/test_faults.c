@@ -265,6 +265,23 @@ static void a_crash_loses_nothing_and_a_lost_log_drops_surbs(void **state)
     assert_int_equal(home_load(h, 1), 2);
 }
 
+static void blocks_without_a_surb_left_are_gone_after_opening(void **state)
+{
+    struct home *h = *state;
+    furnish(h);
+    home_must(slc_storage_open(&h->storage, h->dir, &h->error), h);
+    home_apply(h, 1, &(struct slc_client_record){.kind = SLC_RECORD_LEASE, .block = 1, .released = SAMPLE_SURBS});
+    home_apply(h, 2, &(struct slc_client_record){.kind = SLC_RECORD_LEASE, .block = 1, .released = SAMPLE_SURBS - 1});
+    assert_int_equal(home_load(h, 1), 3);
+    home_reopen(h);
+    assert_int_equal(home_load(h, 1), 2);
+    assert_int_equal(home_load(h, 2), 3);
+    slc_storage_close(h->storage);
+    h->storage = NULL;
+    assert_false(home_holds(h, samples[0].surb_bytes + 100, 32));
+    assert_true(home_holds(h, samples[1].surb_bytes + 100, 32));
+}
+
 static void a_log_without_its_database_is_no_empty_directory(void **state)
 {
     struct home *h = *state;
@@ -357,6 +374,7 @@ int main(void)
         TEST(a_lost_table_is_no_reason_for_an_empty_one),
         TEST(changed_keys_are_told),
         TEST(a_crash_loses_nothing_and_a_lost_log_drops_surbs),
+        TEST(blocks_without_a_surb_left_are_gone_after_opening),
         TEST(a_log_without_its_database_is_no_empty_directory),
         TEST(a_making_that_was_interrupted_is_made_again),
         TEST(a_read_only_directory_is_refused),
