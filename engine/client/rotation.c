@@ -214,7 +214,8 @@ static void refresh(struct slc_clients *c, struct client *k, struct store *s, ui
         s->requested -= s->refreshing < s->requested ? s->refreshing : s->requested;
     }
     if (s->refreshing > most) s->refreshing = most;
-    if (!slc_store_request(c, k, s, s->refreshing)) s->refreshing = 0;
+    /* What cannot be asked for now is asked for at the next check, unless there is nothing to ask with. */
+    if (!slc_store_request(c, k, s, s->refreshing) && slc_store_count(s) == 0) s->refreshing = 0;
 }
 
 /* Whether the tag goes. */

@@ -260,25 +260,41 @@ static struct surb_block *block_new(struct slc_clients *c, struct store *s, cons
     return block;
 }
 
-/* Whoever has most makes room, so that one peer cannot crowd out the others. */
-static uint32_t make_surb_room(struct slc_clients *c, struct client *k, const struct store *s, uint32_t count)
+static uint32_t smaller(uint32_t a, uint32_t b)
 {
-    struct replies *r = k->replies;
+    return a < b ? a : b;
+}
+
+/* The oldest first: stale ones, then fresh ones. Returns how many went. */
+static uint32_t throw_oldest(struct slc_clients *c, struct store *s, uint32_t n)
+{
+    uint32_t before = slc_store_count(s);
+    uint32_t stale = smaller(s->stale.count, n);
+    slc_store_throw(c, s, &s->stale, stale);
+    slc_store_throw(c, s, &s->fresh, n - stale);
+    return before - slc_store_count(s);
+}
+
+/*
+ * So that one peer cannot crowd out the others: who has more than an equal share makes room, the one that sends now
+ * first of all, for its newest last longest. Only who has less takes a look at all the others.
+ */
+static uint32_t make_surb_room(struct slc_clients *c, struct client *k, struct store *s, uint32_t count)
+{
+    const struct replies *r = k->replies;
     uint32_t room = c->traffic->max_stored_surbs > r->stored ? c->traffic->max_stored_surbs - r->stored : 0;
-    while (room < count) {
+    if (room >= count) return count;
+    uint32_t share = c->traffic->max_stored_surbs / r->stores_len, own = slc_store_count(s);
+    if (own + count > share) room += throw_oldest(c, s, smaller(own + count - share, count - room));
+    while (room < count && slc_store_count(s) + room < share) {
         struct store *most = r->stores[0];
         for (uint32_t i = 1; i < r->stores_len; i++) {
             if (slc_store_count(r->stores[i]) > slc_store_count(most)) most = r->stores[i];
         }
-        if (most == s || slc_store_count(most) <= slc_store_count(s) + count) break;
-        uint32_t n = slc_store_count(most) - slc_store_count(s) - count;
-        if (n > count - room) n = count - room;
-        uint32_t stale = most->stale.count < n ? most->stale.count : n;
-        slc_store_throw(c, most, &most->stale, stale);
-        slc_store_throw(c, most, &most->fresh, n - stale);
-        room += n;
+        if (most == s || slc_store_count(most) <= share) break;
+        room += throw_oldest(c, most, smaller(slc_store_count(most) - share, count - room));
     }
-    return count < room ? count : room;
+    return smaller(count, room);
 }
 
 static uint32_t fitting(struct slc_clients *c, struct client *k, const struct slc_surb_list *surbs, uint32_t count)
@@ -411,7 +427,8 @@ static bool released(struct slc_clients *c, struct client *k, struct store *s, s
 bool slc_store_take(struct slc_clients *c, struct client *k, struct store *s, uint32_t keep, struct ticket *ticket)
 {
     /* A packet under a retired key never arrives. */
-    if (s->stale.count > 0 && c->now >= c->rotation.previous_until) slc_store_throw(c, s, &s->stale, UINT32_MAX);
+    slc_time until = c->rotation.previous_until;
+    if (s->stale.count > 0 && until != 0 && c->now >= until) slc_store_throw(c, s, &s->stale, UINT32_MAX);
     if (slc_store_count(s) <= keep) return false;
     struct surb_pile *pile = s->fresh.count > 0 ? &s->fresh : &s->stale;
     struct surb_block *block = pile->first;

@@ -234,8 +234,8 @@ static void stored_surbs_tags_and_keys_are_bounded(void **state)
         memcpy(tags[i - 1], d->tag, sizeof tags[i - 1]);
         mininet_forget(d);
     }
-    /* Two tags are left: 30 SURBs of the third peer, and what still had room of the fourth's. */
-    assert_int_equal(slc_clients_counters(net->clients)->surbs_stored, 30 + 20 + 30 + 20);
+    /* Two tags are left, and each has its half of the room. */
+    assert_int_equal(slc_clients_counters(net->clients)->surbs_stored, 30 + 25 + 25 + 25);
     assert_int_equal(mininet_reply(net, 0, tags[0], 1, (const uint8_t *)"x", 1), SLC_NOT_FOUND);
     assert_int_equal(mininet_reply(net, 0, tags[1], 1, (const uint8_t *)"x", 1), SLC_NOT_FOUND);
     assert_int_equal(mininet_reply(net, 0, tags[2], 1, (const uint8_t *)"x", 1), SLC_OK);
