@@ -121,7 +121,7 @@ function questions(part, sluice, sdk, seconds, rotations) {
       const [tag] = await post(sluice, sdk, [body(102)], 30, 20);
       const answer = body(600);
       sdk.say(`reply ${tag} ${answer.file}`);
-      await sluice.takeAll([answer], 5).catch((error) => {
+      await sluice.takeAll([answer], 8).catch((error) => {
         if ((again += 1) > rotations) throw error;
       });
       await sleep(0.2);
