@@ -64,6 +64,7 @@ static inline struct world *open_world(void)
     config.traffic.pacing = SLC_PACING_NONE;
     config.traffic.loop_mean = 0;
     config.traffic.ack_wait_extra = 700 * SLC_MILLISECOND;
+    config.traffic.gateway_timeout = SLC_SECOND;
     must(slc_engine_new(&w->engine, &config, w->topology, NULL, &error), &error);
     struct slc_random random;
     slc_random_from_number(&random, 5, 1);
