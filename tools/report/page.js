@@ -34,8 +34,10 @@ const {messages, packets, load, generator} = report;
 const verdict = report.verdict === "invalid" && generator.saturated ? "invalid, generator saturated" : report.verdict;
 document.title = "Sluice load: " + verdict;
 add(make("header", {}, make("h1", {}, "Sluice load report"), make("span", {class: "badge " + report.verdict}, verdict)));
+/* Nothing was offered: what is measured is how clients keep their slots with cover. */
+const quiet = load.rate_total === 0;
 add(make("p", {class: "lead"}, [plural(load.clients, "client") + " on " + load.target,
-  digits(load.rate_total) + (load.ping ? " requests/s of " : " messages/s of ") + bytes(load.message_bytes) + ", " + load.arrivals + " arrivals",
+  quiet ? "no messages, cover only" : digits(load.rate_total) + (load.ping ? " requests/s of " : " messages/s of ") + bytes(load.message_bytes) + ", " + load.arrivals + " arrivals",
   time(report.duration_seconds.measured) + " measured",
   new Date(report.started_unix * 1000).toISOString().replace("T", " ").slice(0, 16) + " UTC"].join(" · ")));
 add(make("ul", {class: "reasons " + report.verdict}, ...report.reasons.map((reason) => make("li", {}, reason))));
@@ -43,51 +45,61 @@ add(make("ul", {class: "reasons " + report.verdict}, ...report.reasons.map((reas
 const bad = new Set(["lost", "corrupted", "duplicated", "in_flight", "unanswered", "answered_wrong", "answered_again"]);
 const names = load.ping ? ["offered", "sent", "delivered", "acked", "answered", "unanswered", "answered_wrong", "answered_again"] :
   ["offered", "sent", "delivered", "acked", "lost", "corrupted", "duplicated", "in_flight"];
-add(make("section", {class: "card ledger", "aria-label": load.ping ? "Requests" : "Messages"}, ...names.map((name) =>
-  make("div", {class: bad.has(name) && messages[name] > 0 ? "nonzero" : ""}, make("b", {}, grouped(messages[name])),
-    make("span", {}, name.replace("_", " "))))));
+const figures = quiet ? [["packets/s", digits(packets.sent_per_second)], ["a busy core", grouped(packets.sent_per_busy_core)],
+  ["lateness p50", time(generator.slot_lateness_seconds.p50)], ["lateness p99", time(generator.slot_lateness_seconds.p99)],
+  ["slots", grouped(generator.slots)], ["late", grouped(generator.slots_late)], ["dropped", grouped(generator.slots_missed), generator.slots_missed > 0],
+  ["slowed down", grouped(generator.slowdowns), generator.slowdowns > 0]] :
+  names.map((name) => [name.replace("_", " "), grouped(messages[name]), bad.has(name) && messages[name] > 0]);
+add(make("section", {class: "card ledger", "aria-label": quiet ? "Packets" : load.ping ? "Requests" : "Messages"}, ...figures.map(([name, figure, wrong]) =>
+  make("div", {class: wrong ? "nonzero" : ""}, make("b", {}, figure), make("span", {}, name)))));
 
 const roundTrips = load.ping ? [["intended_to_answered", "intended to answered", "c7"], ["sent_to_answered", "sent to answered", "c6"]] : [];
 const latencyNames = [...roundTrips, ["intended_to_delivered", "intended to delivered", "c1"], ["intended_to_acked", "intended to acked", "c2"],
-  ["sent_to_delivered", "sent to delivered", "c3"], ["sent_to_acked", "sent to acked", "c4"]].filter(([key]) => !load.ping || report.latency_seconds[key].count > 0);
+  ["sent_to_delivered", "sent to delivered", "c3"], ["sent_to_acked", "sent to acked", "c4"]].filter(([key]) => !(load.ping || quiet) || report.latency_seconds[key].count > 0);
 const latencyKeys = [["p50", "p50"], ["p90", "p90"], ["p99", "p99"], ["p999", "p99.9"], ["p9999", "p99.99"], ["max", "max"]];
 const latencyRow = (label, values) => [label, ...latencyKeys.map(([key]) => values.count > 0 ? time(values[key]) : "–"), grouped(values.count)];
 const grid = make("div", {class: "grid"});
 add(grid);
 
-const throughput = plot(load.ping ? "Requests per second" : "Messages per second", "Second by second. Shaded: the warm-up, and after the load's end the wait for what is still under way.",
-  lines([line("offered", "c5", at, rate(series.offered), {borderWidth: 4, order: 1}), line("delivered", "c1", at, rate(series.delivered)),
-    line("acked", "c2", at, rate(series.acked)), ...(load.ping ? [line("answered", "c7", at, rate(series.answered))] : [])], timeAxis,
-    () => axis(load.ping ? "requests/s" : "messages/s", {beginAtZero: true}),
-    {...timeTitle, label: (item) => item.dataset.label + " " + digits(item.parsed.y) + "/s"}));
-throughput.classList.add("wide");
-grid.append(throughput);
+if (!quiet) {
+  const throughput = plot(load.ping ? "Requests per second" : "Messages per second", "Second by second. Shaded: the warm-up, and after the load's end the wait for what is still under way.",
+    lines([line("offered", "c5", at, rate(series.offered), {borderWidth: 4, order: 1}), line("delivered", "c1", at, rate(series.delivered)),
+      line("acked", "c2", at, rate(series.acked)), ...(load.ping ? [line("answered", "c7", at, rate(series.answered))] : [])], timeAxis,
+      () => axis(load.ping ? "requests/s" : "messages/s", {beginAtZero: true}),
+      {...timeTitle, label: (item) => item.dataset.label + " " + digits(item.parsed.y) + "/s"}));
+  throughput.classList.add("wide");
+  grid.append(throughput);
 
-const over = load.ping ? "intended_to_answered" : "intended_to_delivered";
-grid.append(plot(load.ping ? "Round trip over time" : "Latency over time", load.ping ?
-  "From the intended time to the answer, of the requests that were answered in each second." :
-  "From the intended time to delivery, of the messages that arrived in each second.",
-  lines([line("p50", "c1", at, known(series[over + "_p50_seconds"])), line("p99", "c3", at, known(series[over + "_p99_seconds"]))],
-    timeAxis, () => axis("latency", {beginAtZero: true, ticks: {callback: (s) => tick(s)}}), {...timeTitle, label: (item) => item.dataset.label + " " + time(item.parsed.y)})));
+  const over = load.ping ? "intended_to_answered" : "intended_to_delivered";
+  grid.append(plot(load.ping ? "Round trip over time" : "Latency over time", load.ping ?
+    "From the intended time to the answer, of the requests that were answered in each second." :
+    "From the intended time to delivery, of the messages that arrived in each second.",
+    lines([line("p50", "c1", at, known(series[over + "_p50_seconds"])), line("p99", "c3", at, known(series[over + "_p99_seconds"]))],
+      timeAxis, () => axis("latency", {beginAtZero: true, ticks: {callback: (s) => tick(s)}}), {...timeTitle, label: (item) => item.dataset.label + " " + time(item.parsed.y)})));
+}
 
 /* x: how many nines of the messages were at least so fast. */
 const nines = (share) => -Math.log10(1 - share);
-const most = Math.max(2, ...latencyNames.map(([key]) => report.distribution_seconds[key].length > 1 ?
+const spreads = quiet ? [["slot_lateness", "packets’ lateness", "c3"]] : latencyNames;
+const most = Math.max(2, ...spreads.map(([key]) => report.distribution_seconds[key].length > 1 ?
   nines(report.distribution_seconds[key].at(-2)[0]) : 0));
 const shareOf = (x) => (x < 0.5 ? "50 %" : x <= 1 ? "90 %" : "99" + (x > 2 ? "." + "9".repeat(Math.round(x) - 2) : "") + " %");
-grid.append(plot("Latency distribution", "The share of messages that took at most so long; each step to the right is one nine more.",
-  lines(latencyNames.map(([key, label, colour]) => {
+const spreadPlot = plot(quiet ? "Lateness distribution" : "Latency distribution", "The share of " + (quiet ? "packets that left at most so late" :
+  "messages that took at most so long") + "; each step to the right is one nine more.",
+  lines(spreads.map(([key, label, colour]) => {
     const points = report.distribution_seconds[key].map(([share, s]) => [share < 1 ? nines(share) : most, s]);
     return line(label, colour, points.map((p) => p[0]), points.map((p) => p[1]), key.startsWith("sent") ? {borderDash: [5, 3]} : {});
-  }), () => axis("share of messages", {min: 0, max: Math.ceil(most * 4) / 4, afterBuildTicks: (scale) => {
+  }), () => axis("share of " + (quiet ? "packets" : "messages"), {min: 0, max: Math.ceil(most * 4) / 4, afterBuildTicks: (scale) => {
     scale.ticks = [nines(0.5), ...Array.from({length: Math.floor(scale.max)}, (_, i) => i + 1)].map((value) => ({value}));
-  }, ticks: {callback: shareOf, autoSkip: false}}), () => logTime("latency"),
-  {title: (items) => ((1 - 10 ** -items[0].parsed.x) * 100).toPrecision(6).replace(/\.?0+$/, "") + " % of messages",
-    label: (item) => item.dataset.label + " " + time(item.parsed.y)})));
+  }, ticks: {callback: shareOf, autoSkip: false}}), () => logTime(quiet ? "lateness" : "latency"),
+  {title: (items) => ((1 - 10 ** -items[0].parsed.x) * 100).toPrecision(6).replace(/\.?0+$/, "") + " % of " + (quiet ? "packets" : "messages"),
+    label: (item) => item.dataset.label + " " + time(item.parsed.y)}));
+if (quiet) spreadPlot.classList.add("wide");
+grid.append(spreadPlot);
 
-const latencyCard = card("Latency", "Intended: from the moment the schedule names, which no answer moves. Sent: from the first fragment's time on the wire.",
-  table(["", ...latencyKeys.map(([, label]) => label), "messages"], [...latencyNames.map(([key, label]) => latencyRow(label, report.latency_seconds[key])),
-    latencyRow("generator’s lateness", generator.lateness_seconds), latencyRow("packets’ lateness", generator.slot_lateness_seconds)]));
+const latencyCard = card("Latency", quiet ? "How long after its slot each packet left for its gateway." : "Intended: from the moment the schedule names, which no answer moves. Sent: from the first fragment's time on the wire.",
+  table(["", ...latencyKeys.map(([, label]) => label), quiet ? "packets" : "messages"], [...latencyNames.map(([key, label]) => latencyRow(label, report.latency_seconds[key])),
+    ...(quiet ? [] : [latencyRow("generator’s lateness", generator.lateness_seconds)]), latencyRow("packets’ lateness", generator.slot_lateness_seconds)]));
 latencyCard.classList.add("wide");
 grid.append(latencyCard);
 
@@ -124,14 +136,18 @@ const threadPlot = plot("Threads", "What each thread did with its time while mea
 threadPlot.querySelector(".plot").style.height = 70 + 24 * report.threads.length + "px";
 grid.append(threadPlot);
 
-grid.append(plot("Generator", "How late the generator itself was at worst in each second. Above 5 ms at p99, of it or of how late packets left, the run is invalid.",
-  lines([line("latest of the second", "c3", at, series.lateness_max_seconds.map((s) => s * 1e3))], timeAxis, () => axis("lateness", {beginAtZero: true, suggestedMax: 5, ticks: {callback: (ms) => tick(ms / 1e3)}}),
-    {...timeTitle, label: (item) => time(item.parsed.y / 1e3)})));
+if (!quiet) {
+  grid.append(plot("Generator", "How late the generator itself was at worst in each second. Above 5 ms at p99, of it or of how late packets left, the run is invalid.",
+    lines([line("latest of the second", "c3", at, series.lateness_max_seconds.map((s) => s * 1e3))], timeAxis, () => axis("lateness", {beginAtZero: true, suggestedMax: 5, ticks: {callback: (ms) => tick(ms / 1e3)}}),
+      {...timeTitle, label: (item) => time(item.parsed.y / 1e3)})));
+}
 
-grid.append(plot("Memory", "Of the whole process. By least squares over the last 80 % of the measured time it grows by " +
-  bytes(Math.abs(report.machine.resident_slope_bytes_per_minute)) + (report.machine.resident_slope_bytes_per_minute < 0 ? " less" : "") + " a minute.",
+const memory = plot("Memory", "Of the whole process. By least squares over the last 80 % of the measured time it grows by " +
+  bytes(Math.round(Math.abs(report.machine.resident_slope_bytes_per_minute))) + (report.machine.resident_slope_bytes_per_minute < 0 ? " less" : "") + " a minute.",
   lines([line("resident", "c4", at, series.resident_bytes.map((n) => n / 1e6))], timeAxis, () => axis("MB", {beginAtZero: true}),
-    {...timeTitle, label: (item) => bytes(item.parsed.y * 1e6)})));
+    {...timeTitle, label: (item) => bytes(item.parsed.y * 1e6)}));
+if (!load.ping && !quiet) memory.classList.add("wide");
+grid.append(memory);
 
 if (load.ping) {
   const {surbs, services} = report;

@@ -57,11 +57,15 @@ static void print_head(const struct slc_report *r, FILE *out)
     for (size_t i = 0; i < r->reason_count; i++) {
         (void)fprintf(out, "  ! %s\n", r->reasons[i]);
     }
-    (void)fprintf(out, "  %.6g %s/s asked for (%s), %zu B in %zu packet%s each, pacing %s%s%s, seed %llu\n",
-                  r->total_rate, r->ping ? "requests" : "messages", r->arrivals, r->message_bytes,
-                  r->packets_per_message, r->packets_per_message == 1 ? "" : "s", r->pacing,
-                  r->cover ? "" : ", no cover", r->surbs > 0 && !r->ping ? ", with SURBs" : "",
-                  (unsigned long long)r->seed);
+    if (r->total_rate > 0) {
+        (void)fprintf(out, "  %.6g %s/s asked for (%s), %zu B in %zu packet%s each, pacing %s%s%s, seed %llu\n",
+                      r->total_rate, r->ping ? "requests" : "messages", r->arrivals, r->message_bytes,
+                      r->packets_per_message, r->packets_per_message == 1 ? "" : "s", r->pacing,
+                      r->cover ? "" : ", no cover", r->surbs > 0 && !r->ping ? ", with SURBs" : "",
+                      (unsigned long long)r->seed);
+    } else {
+        (void)fprintf(out, "  no messages, cover only, pacing %s\n", r->pacing);
+    }
     if (r->presets != NULL) (void)fprintf(out, "  preset %s\n", r->presets);
     for (unsigned i = 0; r->sets != NULL && i < r->sets->count; i++) {
         (void)fprintf(out, "  set %s\n", r->sets->text[i]);
@@ -135,12 +139,13 @@ static void print_answers(const struct slc_report *r, FILE *out)
 static void print_latency(const char *name, const struct slc_histogram *h, FILE *out)
 {
     char text[32];
+    if (h->count == 0) return;
     (void)fprintf(out, "  %-22s", name);
     for (size_t i = 0; i < SLC_REPORT_PERCENTILES; i++) {
         uint64_t at = slc_histogram_at(h, slc_report_percentiles[i].share);
-        (void)fprintf(out, "%12s", h->count > 0 ? slc_duration_text(at, text) : "-");
+        (void)fprintf(out, "%12s", slc_duration_text(at, text));
     }
-    (void)fprintf(out, "%12s\n", h->count > 0 ? slc_duration_text(h->max, text) : "-");
+    (void)fprintf(out, "%12s\n", slc_duration_text(h->max, text));
 }
 
 static void print_latencies(const struct slc_report *r, FILE *out)
@@ -220,7 +225,7 @@ static void print_machine(const struct slc_report *r, FILE *out)
 void slc_report_print(const struct slc_report *r, FILE *out)
 {
     print_head(r, out);
-    print_messages(r, out);
+    if (r->total_rate > 0) print_messages(r, out);
     if (r->ping) print_answers(r, out);
     print_latencies(r, out);
     print_packets(r, out);
