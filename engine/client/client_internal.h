@@ -177,7 +177,7 @@ struct slc_clients {
     struct bare_list bare;     /* their SURBs are to be made                                        */
     struct bare_list unkept;   /* their keys are on their way to the disk, in the order of `kept`    */
     struct surb_block *leases; /* that wait for the disk to release more of their SURBs             */
-    uint64_t kept, durable;    /* records: last one made, last one known to be on the disk          */
+    uint64_t durable;          /* the last record known to be on the disk                           */
     bool keep_full;            /* the last record was refused                                       */
     size_t foreign;            /* bytes that strangers make all clients hold                        */
     uint32_t glutton;          /* who held most of them at the last look                          */
@@ -425,9 +425,9 @@ size_t slc_replies_memory(const struct replies *r);
 
 /* Our tag towards `recipient`; drawn at the first use when `make`. NULL: none. */
 const uint8_t *slc_reply_tag(struct slc_clients *c, struct client *k, const struct slc_recipient *recipient, bool make);
-/* Keeps a handed-out SURB's key. */
+/* Keeps a handed-out SURB's key; `*kept` is the record that must be durable before the SURB leaves, or 0. */
 SLC_MUST_CHECK enum slc_status slc_reply_key_keep(struct slc_clients *c, struct client *k,
-                                                  const uint8_t key[SLC_SURB_KEY_BYTES], slc_time now);
+                                                  const uint8_t key[SLC_SURB_KEY_BYTES], slc_time now, uint64_t *kept);
 /* Takes the key of a reply: only the first time. */
 enum reply_key_result slc_reply_key_take(struct slc_clients *c, struct client *k,
                                          const uint8_t digest[SLC_SURB_DIGEST_BYTES], uint8_t key[SLC_SURB_KEY_BYTES]);

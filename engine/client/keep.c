@@ -10,11 +10,7 @@ uint64_t slc_keep(struct slc_clients *c, const struct client *k, const struct sl
 {
     if (c->port.keep == NULL) return 0;
     uint64_t number = c->port.keep(c->port.self, slc_client_index(c, k), record);
-    if (number == SLC_KEEP_FULL) {
-        c->keep_full = true;
-    } else if (number > 0) {
-        c->kept = number;
-    }
+    if (number == SLC_KEEP_FULL) c->keep_full = true;
     return number;
 }
 
@@ -84,13 +80,12 @@ static void release(struct slc_clients *c)
 
 void slc_keep_then_queue(struct slc_clients *c, struct message *m)
 {
-    if (c->kept <= c->durable) {
-        m->bare = false;
-        slc_messages_queue(c, m);
+    if (m->kept > c->durable) {
+        slc_bare_append(&c->unkept, m);
         return;
     }
-    m->kept = c->kept;
-    slc_bare_append(&c->unkept, m);
+    m->bare = false;
+    slc_messages_queue(c, m);
 }
 
 void slc_clients_durable(struct slc_clients *c, uint64_t sequence, slc_time now)

@@ -209,14 +209,16 @@ static enum slc_status key_add(struct slc_clients *c, struct client *k, const ui
 }
 
 enum slc_status slc_reply_key_keep(struct slc_clients *c, struct client *k, const uint8_t key[SLC_SURB_KEY_BYTES],
-                                   slc_time now)
+                                   slc_time now, uint64_t *kept)
 {
     if (slc_replies_of(c, k) == NULL) return SLC_NO_MEMORY;
     uint8_t digest[SLC_SURB_DIGEST_BYTES];
     slc_surb_digest(digest, key);
     const struct slc_client_record record = {
         .kind = SLC_RECORD_KEY, .digest = digest, .key = key, .at = slc_unix(c, now)};
-    if (slc_keep(c, k, &record) == SLC_KEEP_FULL) return SLC_AGAIN;
+    uint64_t number = slc_keep(c, k, &record);
+    if (number == SLC_KEEP_FULL) return SLC_AGAIN;
+    *kept = number;
     return key_add(c, k, key, digest, (int64_t)(now / SLC_SECOND));
 }
 

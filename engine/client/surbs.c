@@ -62,8 +62,9 @@ static bool make_room(struct surb_maker *s, size_t surbs)
     return false;
 }
 
-static enum slc_status order(struct slc_clients *c, struct client *k, struct surb_maker *s, size_t i)
+static enum slc_status order(struct slc_clients *c, struct message *m, struct surb_maker *s, size_t i)
 {
+    struct client *k = &c->clients[m->client];
     const struct slc_node *nodes[SLC_ROUTE_HOPS];
     enum slc_status status = slc_topology_route(c->topology, c->random, k->own, nodes);
     if (status != SLC_OK) return status;
@@ -79,7 +80,7 @@ static enum slc_status order(struct slc_clients *c, struct client *k, struct sur
     s->jobs[i].out = s->surbs[i] + SLC_SURB_KEY_BYTES;
     s->jobs[i].recovery = NULL;
     /* Before the message leaves: its answer may be fast. */
-    return slc_reply_key_keep(c, k, s->surbs[i], c->now);
+    return slc_reply_key_keep(c, k, s->surbs[i], c->now, &m->kept);
 }
 
 static bool build_all(struct slc_clients *c, struct surb_maker *s, size_t n)
@@ -110,7 +111,7 @@ static bool make_round(struct slc_clients *c, struct message *first, const struc
     size_t n = 0;
     for (struct message *m = first; m != end; m = m->next_bare) {
         for (uint32_t i = 0; i < m->surbs; i++) {
-            if (order(c, &c->clients[m->client], s, n++) != SLC_OK) return false;
+            if (order(c, m, s, n++) != SLC_OK) return false;
         }
     }
     if (!build_all(c, s, n)) return false;

@@ -17,6 +17,7 @@ static void *copy(uint8_t **at, const void *from, size_t len)
 uint64_t disk_keep(void *self, uint32_t index, const struct slc_client_record *record)
 {
     struct disk *disk = self;
+    if (index < disk->others) return 0;
     if (disk->room > 0 && disk->len - disk->durable >= disk->room && record->kind != SLC_RECORD_REGISTRATION) {
         return SLC_KEEP_FULL;
     }

@@ -18,8 +18,9 @@ struct disk_record {
 struct disk {
     struct disk_record *records;
     size_t len, cap;
-    size_t durable; /* records */
-    size_t room;    /* records that may wait to become durable; 0: any number */
+    size_t durable;  /* records */
+    size_t room;     /* records that may wait to become durable; 0: any number */
+    uint32_t others; /* clients from this one on are kept; those before are not */
 };
 
 /* For mininet_new_kept(); `self` is the disk. */

@@ -98,6 +98,22 @@ static void surbs_leave_when_their_keys_are_durable_and_nothing_else_waits(void 
     finish(net, &disk);
 }
 
+static void who_is_not_kept_waits_for_nobody(void **state)
+{
+    (void)state;
+    struct disk disk = {.others = 1};
+    struct mininet *net = kept(13, 2, &disk);
+    assert_int_equal(mininet_send(net, 1, 0, 1, text, sizeof text, true, 20), SLC_OK);
+    assert_int_equal(mininet_send(net, 0, 1, 2, text, sizeof text, true, 20), SLC_OK);
+    mininet_run(net, SLC_SECOND);
+    assert_int_equal(net->client[0].acked, 1);
+    assert_int_equal(net->client[1].acked, 0);
+    disk_sync(&disk, net);
+    mininet_run(net, SLC_SECOND);
+    assert_int_equal(net->client[1].acked, 1);
+    finish(net, &disk);
+}
+
 static void a_reply_finds_its_key_after_a_crash(void **state)
 {
     (void)state;
@@ -279,6 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_session_is_recorded_with_what_it_takes_to_come_back),
         cmocka_unit_test(surbs_leave_when_their_keys_are_durable_and_nothing_else_waits),
+        cmocka_unit_test(who_is_not_kept_waits_for_nobody),
         cmocka_unit_test(a_reply_finds_its_key_after_a_crash),
         cmocka_unit_test(a_restarted_client_still_serves_requests_and_keeps_its_tag),
         cmocka_unit_test(a_crash_costs_few_surbs_and_an_orderly_end_none),
