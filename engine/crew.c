@@ -5,8 +5,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { FRAMES = 256 };
+
+/* Its address tells threads apart. */
+static _Thread_local char here;
 
 /* ---- what clients want done ---- */
 
@@ -174,8 +178,31 @@ static void port_event(void *self, const struct slc_client_event *event)
 
 static void crew_start(void *self, struct slc_worker *w, slc_time now)
 {
+    struct crew *crew = self;
     (void)now;
-    ((struct crew *)self)->worker = w;
+    crew->worker = w;
+    atomic_store(&crew->home, (const void *)&here);
+}
+
+size_t slc_crew_memory(struct crew *crew)
+{
+    const void *home = atomic_load(&crew->home);
+    if (home == NULL || home == &here) return slc_clients_memory(crew->clients);
+    unsigned asked = atomic_fetch_add(&crew->memory_asked, 1) + 1;
+    slc_runtime_poke(crew->engine->runtime, (unsigned)(crew - crew->engine->crews));
+    const struct timespec nap = {.tv_nsec = 100 * (long)SLC_MICROSECOND};
+    for (unsigned naps = 0; naps < 1000 && (int)(atomic_load(&crew->memory_told) - asked) < 0; naps++) {
+        (void)nanosleep(&nap, NULL);
+    }
+    return atomic_load(&crew->memory);
+}
+
+static void tell_memory(struct crew *crew)
+{
+    unsigned asked = atomic_load_explicit(&crew->memory_asked, memory_order_relaxed);
+    if (asked == atomic_load_explicit(&crew->memory_told, memory_order_relaxed)) return;
+    atomic_store(&crew->memory, slc_clients_memory(crew->clients));
+    atomic_store(&crew->memory_told, asked);
 }
 
 static void pass_frames(struct crew *crew, const struct slc_received *received, size_t first, size_t end, size_t frames,
@@ -362,6 +389,7 @@ static slc_time crew_run(void *self, slc_time now)
     bool again = slc_clients_run(crew->clients, now, slc_unix_seconds());
     slc_time next = close_on(crew, now);
     slc_crew_hand_records(crew);
+    tell_memory(crew);
     atomic_store_explicit(&crew->ready, slc_clients_ready(crew->clients), memory_order_relaxed);
     if (again) return now + SLC_MILLISECOND / 4;
     return told || next < now + SLC_MILLISECOND ? next : now + SLC_MILLISECOND;
@@ -374,6 +402,7 @@ static void crew_stop(void *self, slc_time now)
     (void)now;
     slc_clients_settle(crew->clients);
     slc_crew_hand_records(crew);
+    atomic_store(&crew->home, NULL);
 }
 
 struct slc_role slc_crew_role(struct crew *crew)

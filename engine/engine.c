@@ -607,7 +607,7 @@ size_t slc_engine_client_memory(const struct slc_engine *e)
 {
     size_t bytes = 0;
     for (unsigned i = 0; i < e->workers; i++) {
-        bytes += slc_clients_memory(e->crews[i].clients);
+        bytes += slc_crew_memory(&e->crews[i]);
     }
     return bytes;
 }

@@ -186,7 +186,7 @@ size_t slc_engine_threads(const struct slc_engine *engine, struct slc_thread_rep
 /* Adds how long after its slot each packet left for its gateway, since start (slc_runtime_lateness()). */
 void slc_engine_lateness(const struct slc_engine *engine, struct slc_histogram *lateness);
 const char *slc_engine_backend(const struct slc_engine *engine);
-/* Bytes of all clients together, from the allocator's view. */
+/* Bytes of all clients together, from the allocator's view. Asks the workers: waits up to 100 ms for each. */
 size_t slc_engine_client_memory(const struct slc_engine *engine);
 
 #endif

@@ -83,6 +83,9 @@ struct crew {
     size_t unsettled; /* messages taken and neither acked nor expired */
     slc_time close_by;
     bool closing, leaving, ended;
+    const void *_Atomic home;                   /* of the thread it runs on; NULL: on none now */
+    _Atomic unsigned memory_asked, memory_told; /* by others; by the crew, with `memory` */
+    _Atomic size_t memory;
     _Atomic size_t ready;
     _Atomic uint64_t events_lost;
 };
@@ -166,6 +169,8 @@ void slc_crew_hand_records(struct crew *crew);
 struct slc_role slc_crew_role(struct crew *crew);
 SLC_MUST_CHECK enum slc_status slc_crew_init(struct crew *crew, struct slc_engine *engine,
                                              const struct slc_rotation_info *info);
+/* Bytes of its clients. Any thread; waits for the crew's next turn, at most 100 ms. */
+size_t slc_crew_memory(struct crew *crew);
 /* After the threads have ended. */
 void slc_crew_free(struct crew *crew);
 

@@ -29,9 +29,13 @@ static void note(void)
     if (atomic_load_explicit(&armed, memory_order_relaxed)) atomic_fetch_add(&allocations, 1);
 }
 
+/* Whoever asks for just so many bytes gets none. */
+static _Atomic size_t refused_bytes;
+
 void *malloc(size_t n)
 {
     note();
+    if (n == atomic_load_explicit(&refused_bytes, memory_order_relaxed) && n > 0) return NULL;
     return __libc_malloc(n);
 }
 
@@ -140,6 +144,40 @@ static void nothing_is_allocated_per_packet_in_the_steady_state(void **state)
 #endif
 }
 
+static void a_message_that_finds_no_memory_is_told_and_counted(void **state)
+{
+    (void)state;
+#ifdef SANITIZED
+    skip();
+#else
+    enum { BYTES = 77773 };
+    struct world w;
+    make_world(&w, 2, false);
+    wait_for(&w, &w.ready, 2, 20);
+    struct slc_send send = {.client = 0, .len = BYTES, .recipient = w.recipient[1]};
+    post(&w, &send);
+    atomic_store(&refused_bytes, (size_t)BYTES);
+    size_t told = 0;
+    for (slc_time end = slc_now() + 30 * SLC_SECOND; told == 0 && slc_now() < end;) {
+        struct slc_engine_event event;
+        slc_engine_wait(w.engine, 10 * SLC_MILLISECOND);
+        while (slc_engine_poll(w.engine, &event, 1) == 1) {
+            if (event.kind == SLC_CLIENT_DELIVERED) {
+                assert_null(event.data);
+                assert_int_equal(event.len, BYTES);
+                assert_int_equal(event.status, SLC_NO_MEMORY);
+                told++;
+            }
+            slc_engine_release(w.engine, &event);
+        }
+    }
+    atomic_store(&refused_bytes, 0);
+    assert_int_equal(told, 1);
+    assert_int_equal(slc_engine_events_lost(w.engine), 1);
+    end_world(&w);
+#endif
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +185,7 @@ int main(void)
         cmocka_unit_test(messages_cross_with_hops_over_tcp_and_noise),
         cmocka_unit_test(an_anonymous_message_is_answered_through_its_surbs),
         cmocka_unit_test(nothing_is_allocated_per_packet_in_the_steady_state),
+        cmocka_unit_test(a_message_that_finds_no_memory_is_told_and_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

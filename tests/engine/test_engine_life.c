@@ -31,6 +31,8 @@ static void silent(struct slc_engine_config *config)
 
 static void many_places(struct slc_engine_config *config)
 {
+    config->traffic.main_mean = 200 * SLC_MILLISECOND;
+    config->traffic.loop_mean = 2 * SLC_SECOND;
     config->max_clients = 64;
 }
 

@@ -262,6 +262,7 @@ static void port_event(void *self, const struct slc_client_event *event)
     k->sent += event->kind == SLC_CLIENT_SENT;
     k->acked += event->kind == SLC_CLIENT_ACKED;
     k->expired += event->kind == SLC_CLIENT_EXPIRED;
+    k->removed += event->kind == SLC_CLIENT_REMOVED;
     if (event->kind == SLC_CLIENT_READY) {
         k->has_key = true;
         memcpy(k->key, event->key, sizeof k->key);
@@ -335,6 +336,7 @@ static void deliver_payload(struct mininet *net, unsigned gateway, const uint8_t
 {
     for (uint32_t i = 0; i < net->client_count; i++) {
         struct slc_recipient recipient;
+        if (!slc_clients_has(net->clients, i)) continue;
         slc_clients_recipient(net->clients, i, &recipient);
         if (memcmp(recipient.identity, destination, SLC_IDENTITY_BYTES) != 0) continue;
         struct mininet_client *k = &net->client[i];

@@ -39,7 +39,7 @@ struct mininet_client {
     unsigned gateway;
     uint64_t connection; /* 0: none */
     bool refuse;         /* its connections fail from now on */
-    unsigned ready, lost, failed, expired, sent, acked;
+    unsigned ready, lost, failed, expired, sent, acked, removed;
     struct slc_client_keys keys;
     bool has_key; /* registered: for a second life */
     uint8_t key[32];
