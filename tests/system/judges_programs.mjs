@@ -19,7 +19,7 @@ export const KINDS = {
   sluice: { title: 'Sluice', version: 'this tree', replies: true, command: [SLUICE, 'client'] },
 };
 export const QUIET = ['--no-cover', '--pacing', 'none'];
-const READY_SECONDS = 20;
+const READY_SECONDS = 60; // the npm client alone computes for seconds when others compete
 const SETTLE_SECONDS = 2;
 
 export const folder = mkdtempSync(join(tmpdir(), 'sluice-judges-'));

@@ -196,4 +196,4 @@ const parts = {
   i: () => askEcho('i', ['sdk', 'npm', 'sluice'], 200),
 };
 
-await run(parts, 300);
+await run(parts, 600);
