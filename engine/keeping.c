@@ -191,6 +191,7 @@ bool slc_keeping_row(const struct slc_engine *e, struct slc_thread_report *row)
                                       .name = "slc-storage",
                                       .cpu = -1,
                                       .busy = report.busy,
+                                      .backpressured = report.on_disk,
                                       .starved = report.idle,
                                       .turns = report.transactions,
                                       .frames_in = report.records};

@@ -203,7 +203,8 @@ enum slc_thread_kind {
     SLC_THREAD_WORKER,
     SLC_THREAD_NETWORK,
     SLC_THREAD_TIMER,
-    SLC_THREAD_STORAGE, /* the engine's: turns are transactions, frames_in records */
+    SLC_THREAD_STORAGE, /* the engine's: turns are transactions, frames_in records; backpressured: waiting for the disk
+                         */
 };
 
 struct slc_thread_report {

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     RING = 4096, /* records of one worker on their way */
@@ -46,7 +47,7 @@ struct slc_keeper {
     unsigned *owner; /* of each in the group */
     size_t group_len;
     _Atomic bool failing;
-    _Atomic uint64_t failures, records, transactions, busy, idle, longest;
+    _Atomic uint64_t failures, records, transactions, busy, on_disk, idle, longest;
     pthread_mutex_t words; /* guards `failure` */
     struct slc_error failure;
 };
@@ -233,11 +234,21 @@ static void publish(struct slc_keeper *k)
     k->group_len = 0;
 }
 
+static slc_time processor_time(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (slc_time)t.tv_sec * SLC_SECOND + (slc_time)t.tv_nsec;
+}
+
 static enum slc_status write_group(struct slc_keeper *k, struct slc_error *error)
 {
-    slc_time begin = slc_now();
+    slc_time begin = slc_now(), worked = processor_time();
     enum slc_status status = slc_storage_apply(k->config.storage, k->group, k->group_len, error);
     slc_time took = slc_now() - begin;
+    worked = processor_time() - worked;
+    add(&k->busy, worked);
+    add(&k->on_disk, took > worked ? took - worked : 0);
     if (took > atomic_load_explicit(&k->longest, memory_order_relaxed)) atomic_store(&k->longest, took);
     if (status == SLC_OK) publish(k);
     set_failing(k, status == SLC_OK ? NULL : error);
@@ -271,7 +282,6 @@ static void *keeper_main(void *argument)
         }
         struct slc_error error = {0};
         enum slc_status status = write_group(k, &error);
-        add(&k->busy, slc_now() - begin);
         if (status == SLC_OK) {
             pause = k->config.retry;
             continue;
@@ -335,6 +345,7 @@ void slc_keeper_report(const struct slc_keeper *k, struct slc_keeper_report *rep
     COPY(records);
     COPY(transactions);
     COPY(busy);
+    COPY(on_disk);
     COPY(idle);
     COPY(longest);
 #undef COPY

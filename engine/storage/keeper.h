@@ -61,9 +61,9 @@ struct slc_keeper_report {
     bool failing;
     uint64_t failures; /* transactions that failed */
     uint64_t records, transactions;
-    uint64_t waiting_bytes; /* not durable yet, all workers */
-    slc_time busy, idle;    /* of the thread */
-    slc_time longest;       /* transaction */
+    uint64_t waiting_bytes;       /* not durable yet, all workers */
+    slc_time busy, on_disk, idle; /* of the thread: working, waiting for the disk, for records */
+    slc_time longest;             /* transaction */
 };
 void slc_keeper_report(const struct slc_keeper *keeper, struct slc_keeper_report *report);
 /* What failed last; `failures` counts up when it is news. */
