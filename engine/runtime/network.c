@@ -299,7 +299,23 @@ static void control_link(struct network *n, const struct tx *tx)
         return;
     }
     network_fail(n, link, SLC_CLOSED, NULL);
-    slc_loop_close(n->loop, l->conn, tx->kind == TX_RESET);
+    if (tx->kind != TX_RESET) {
+        slc_loop_close(n->loop, l->conn, false);
+    } else if (!l->resetting) {
+        l->resetting = true;
+        n->resets[n->reset_count++] = tx->link;
+    }
+}
+
+/* A reset throws away what the loop has not sent: so it comes after the loop had its turn with what stood before it. */
+static void reset_links(struct network *n)
+{
+    for (size_t i = 0; i < n->reset_count; i++) {
+        uint32_t link;
+        struct link *l = find_link(n, n->resets[i], &link);
+        if (l != NULL) slc_loop_close(n->loop, l->conn, true);
+    }
+    n->reset_count = 0;
 }
 
 static bool take_tx(struct network *n, slc_time now)
@@ -456,12 +472,13 @@ void *network_main(void *argument)
         slc_time next = calendar_next(n);
         if (n->next_sweep < next) next = n->next_sweep;
         slc_time before = slc_now();
-        slc_time timeout = more || next <= before ? 0 : next - before;
+        slc_time timeout = more || n->reset_count > 0 || next <= before ? 0 : next - before;
         size_t got = slc_loop_wait(n->loop, timeout, events, BATCH);
         slc_time after = slc_now();
         for (size_t i = 0; i < got; i++) {
             handle(n, &events[i], after);
         }
+        reset_links(n);
         wake_workers(n);
         count(&numbers->turns, 1);
         /* What slc_loop_wait() spends on system calls cannot be told from sleeping, unless it did not sleep. */
@@ -484,12 +501,13 @@ enum slc_status network_init(struct network *n, struct slc_error *error)
     n->frame_count = (uint32_t)(per_worker * n->runtime->workers + 1);
     n->links = calloc(n->link_count, sizeof *n->links);
     n->waiting = calloc(n->link_count, sizeof *n->waiting);
+    n->resets = calloc(n->link_count, sizeof *n->resets);
     n->frames = calloc(n->frame_count, sizeof *n->frames);
     size_t state_bytes = sizeof(struct slc_ws);
     if (sizeof(struct slc_node_link) > state_bytes) state_bytes = sizeof(struct slc_node_link);
     size_t replies = 2 * config->max_connections + 64; /* a first one for each connection, and as many more */
     n->reply_owner = calloc(replies, sizeof *n->reply_owner);
-    if (n->links == NULL || n->waiting == NULL || n->frames == NULL || n->reply_owner == NULL ||
+    if (n->links == NULL || n->waiting == NULL || n->resets == NULL || n->frames == NULL || n->reply_owner == NULL ||
         slots_init(&n->slots, config->small_slots, config->large_slots) != SLC_OK ||
         slc_pool_init(&n->carry, SLC_SLOT_LARGE + SLC_WS_HEAD_MAX, config->max_connections) != SLC_OK ||
         slc_pool_init(&n->node_carry, SLC_NODE_LINK_CARRY_BYTES, config->max_connections) != SLC_OK ||
@@ -519,6 +537,7 @@ void network_free(struct network *n)
     slc_loop_free(n->loop);
     free(n->links);
     free(n->waiting);
+    free(n->resets);
     free(n->reply_owner);
     free(n->frames);
     slots_free(&n->slots);

@@ -185,7 +185,8 @@ SLC_MUST_CHECK enum slc_status slc_worker_connect(struct slc_worker *w, const st
                                                   const char *host, enum slc_protocol protocol, struct slc_tls *tls,
                                                   const uint8_t *noise_peer_key, uint64_t token);
 void slc_worker_set_token(struct slc_worker *w, slc_link link, uint64_t token);
-/* Closes; frames not yet due are dropped. CLOSED still follows. */
+/* Closes; frames not yet due are dropped, those before it that were due are handed to TCP first. CLOSED still follows.
+ */
 void slc_worker_close(struct slc_worker *w, slc_link link, bool reset);
 /* Gives back the slot of a received message (its `data`); needed exactly once for each non-NULL data. */
 void slc_worker_release(struct slc_worker *w, const struct slc_received *received);

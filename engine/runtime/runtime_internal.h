@@ -129,6 +129,7 @@ struct link {
     bool open;     /* upgrade or handshake done, the worker knows the link */
     bool outgoing; /* we connected */
     bool closing;
+    bool resetting;   /* in `resets` */
     uint16_t replies; /* slots of replies that its peer has not taken yet */
     slc_time give_up; /* while not open */
     struct connect_request *request;
@@ -188,6 +189,8 @@ struct network {
     size_t calendar_held;
     struct listener listeners[MAX_LISTENERS];
     size_t listener_count;
+    slc_link *resets; /* ordered in this turn, due after the loop has sent what came before */
+    size_t reset_count;
     slc_time next_sweep;
     uint64_t wake_workers;
     struct slc_histogram lateness; /* of frames that had a due time */

@@ -362,6 +362,31 @@ static void both_ends_see_a_close_and_a_stale_link_is_ignored(void **state)
     rig_free(rig);
 }
 
+static void send_and_reset(struct actor *a, void *argument, slc_time now)
+{
+    const struct sending *s = argument;
+    send_some(a, argument, now);
+    slc_worker_close(a->w, s->link, true);
+}
+
+/* A gateway that cuts a client off: what it pushed just before is not lost, since nobody would send it again. */
+static void what_was_due_before_a_reset_arrives(void **state)
+{
+    struct rig *rig = rig_begin(state, SLC_PROTOCOL_WS_SERVER);
+    rig_start(rig);
+    enum { FRAMES = 50 };
+    for (unsigned round = 0; round < 5; round++) {
+        slc_link accepted;
+        (void)rig_connect(rig, SLC_PROTOCOL_WS_CLIENT, NULL, 5, &accepted);
+        struct sending s = {.link = accepted, .n = FRAMES, .len = 100};
+        rig_do(rig, 1, send_and_reset, &s);
+        assert_int_equal(s.sent, FRAMES);
+        (void)rig_wait(rig, 0, SLC_RECEIVED_CLOSED, round + 1);
+        assert_int_equal(rig_count(rig, 0, SLC_RECEIVED_BINARY), FRAMES * (round + 1));
+    }
+    rig_free(rig);
+}
+
 static void frames_of_a_closed_link_are_dropped_and_their_slots_come_home(void **state)
 {
     struct rig *rig = rig_begin(state, SLC_PROTOCOL_WS_SERVER);
@@ -795,6 +820,7 @@ int main(void)
         ON_BOTH(full_rings_say_so_and_deliver_what_they_took),
         ON_BOTH(a_refused_connection_is_told_under_its_token),
         ON_BOTH(both_ends_see_a_close_and_a_stale_link_is_ignored),
+        ON_BOTH(what_was_due_before_a_reset_arrives),
         ON_BOTH(frames_of_a_closed_link_are_dropped_and_their_slots_come_home),
         ON_BOTH(a_message_just_longer_than_a_slot_ends_its_connection_only),
         ON_BOTH(a_connection_that_never_upgrades_is_dropped),
