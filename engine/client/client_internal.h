@@ -13,7 +13,8 @@
 
 /*
  * The rooms of this folder and what they share:
- *   clients.c  lifecycle, sessions with gateways, deadlines, the run
+ *   clients.c  lifecycle, deadlines, the run
+ *   session.c  sessions with gateways
  *   messages.c messages from the application's hand to the last ack
  *   send.c     what goes into which slot, and retransmission
  *   build.c    plans to packets, in batches
@@ -256,6 +257,25 @@ size_t slc_foreign_room(struct slc_clients *c, struct client *k, size_t want);
 /* The next run looks at this client. */
 void slc_client_activate(struct slc_clients *c, struct client *k);
 void slc_client_event(struct slc_clients *c, const struct client *k, struct slc_client_event *event);
+/* Its session is over for good: REMOVED, and its place is free. */
+void slc_client_vacate(struct slc_clients *c, struct client *k, slc_time now);
+
+/* ---- session.c ---- */
+
+/* Begins a session, which is handed its turn to connect by slc_session_queue(). */
+void slc_session_init(struct slc_clients *c, struct client *k, const uint8_t *shared_key, uint64_t last_timestamp,
+                      slc_time now);
+void slc_session_queue(struct slc_clients *c, struct client *k);
+/* Lets those connect whose turn it is. */
+void slc_session_let_connect(struct slc_clients *c, slc_time now, uint64_t unix_now);
+/* It is not connected, and its gateway is not in the snapshot. */
+bool slc_session_waits(const struct client *k);
+void slc_session_tell_waiting(struct slc_clients *c, struct client *k, slc_time now);
+/* Does what the session wants done. */
+void slc_session_take_events(struct slc_clients *c, struct client *k, slc_time now);
+void slc_session_tick(struct slc_clients *c, struct client *k, slc_time now, uint64_t unix_now);
+/* No packets any more. */
+void slc_session_stop(struct slc_clients *c, struct client *k);
 
 /* ---- statistics.c ---- */
 

@@ -4,16 +4,10 @@
 #include <stdlib.h>
 
 #include "crypto/base/secret.h"
-#include "engine/runtime/runtime.h"
-#include "net/wire/websocket.h"
 
-/* Clients' lives: the session with the gateway, deadlines, and the run that looks at those who have something to do. */
+/* Clients' lives from adding to leaving, deadlines, and the run that looks at those who have something to do. */
 
-enum {
-    CONNECTING_MAX = 256, /* handshakes at a time, so that ten thousand clients do not starve each other's */
-};
 #define SWEEP_PERIOD (10 * SLC_SECOND)
-#define NOBODY       UINT32_MAX
 
 /* ---- making ---- */
 
@@ -64,7 +58,7 @@ enum slc_status slc_clients_new(struct slc_clients **clients, const struct slc_c
     size_t most = ((size_t)8 << 20) / packet_bytes;
     c->batch = config->batch < most ? config->batch : most;
     c->cover_ring = cover_ring_entries(config->traffic);
-    c->connect_first = c->connect_last = NOBODY;
+    c->connect_first = c->connect_last = SLC_NO_PLACE;
     c->queues = config->queues;
     enum slc_status status = make_parts(c);
     if (status != SLC_OK) {
@@ -144,60 +138,21 @@ static struct slc_client_keys *keys_for(struct slc_clients *c, size_t index)
     return *block == NULL ? NULL : &(*block)[index % KEYS_PER_BLOCK];
 }
 
-static void queue_for_connect(struct slc_clients *c, struct client *k)
-{
-    if (k->waits_connect) return;
-    uint32_t index = slc_client_index(c, k);
-    k->waits_connect = true;
-    k->next_connect = NOBODY;
-    if (c->connect_first == NOBODY) {
-        c->connect_first = index;
-    } else {
-        c->clients[c->connect_last].next_connect = index;
-    }
-    c->connect_last = index;
-}
-
-/* ---- gateways that are not in the topology ---- */
-
-static bool waits_for_gateway(const struct client *k)
-{
-    return k->own == NULL && !k->open && !k->connecting;
-}
-
-static void tell_waiting(struct slc_clients *c, struct client *k, slc_time now)
-{
-    struct slc_error error = {0};
-    (void)slc_fail(&error, SLC_NO_ROUTE, "the gateway is not in the topology: waiting for it");
-    slc_client_event(
-        c, k, &(struct slc_client_event){.kind = SLC_CLIENT_LOST, .at = now, .status = SLC_NO_ROUTE, .error = &error});
-}
-
-static void give_up_waiting(struct slc_clients *c, struct client *k, slc_time now)
-{
-    struct slc_error error = {0};
-    (void)slc_fail(&error, SLC_NO_ROUTE, "the gateway did not come into the topology: choose another one");
-    k->failed = true;
-    k->give_up = SLC_NEVER;
-    slc_client_event(
-        c, k,
-        &(struct slc_client_event){.kind = SLC_CLIENT_FAILED, .at = now, .status = SLC_NO_ROUTE, .error = &error});
-    slc_messages_expire_all(c, k, SLC_CLOSED);
-}
+/* ---- another topology ---- */
 
 /* After a change of the topology. */
 static void look_for_gateway(struct slc_clients *c, struct client *k)
 {
-    bool waited = waits_for_gateway(k);
+    bool waited = slc_session_waits(k);
     k->own = slc_client_node(c, c->gateways[k->gateway]->identity);
     if (k->own != NULL) k->give_up = SLC_NEVER;
-    if (k->failed || k->leaving || waits_for_gateway(k) == waited) return;
+    if (k->failed || k->leaving || slc_session_waits(k) == waited) return;
     if (!waited) {
-        tell_waiting(c, k, c->now);
+        slc_session_tell_waiting(c, k, c->now);
     } else if (k->started) {
         slc_client_activate(c, k);
     } else {
-        queue_for_connect(c, k);
+        slc_session_queue(c, k);
     }
 }
 
@@ -216,28 +171,6 @@ void slc_clients_set_topology(struct slc_clients *c, struct slc_topology *topolo
     for (size_t i = 0; i < c->count; i++) {
         if (c->clients[i].used) look_for_gateway(c, &c->clients[i]);
     }
-}
-
-static void init_session(struct slc_clients *c, struct client *k, const uint8_t *shared_key, uint64_t last_timestamp,
-                         slc_time now)
-{
-    struct slc_gateway_client_config config = {.keys = k->keys,
-                                               .shared_key = shared_key,
-                                               .last_timestamp = last_timestamp,
-                                               .answer_timeout = c->traffic->gateway_timeout,
-                                               .random = c->random};
-    memcpy(config.gateway, c->gateways[k->gateway]->identity, sizeof config.gateway);
-    slc_gateway_client_init(k->session, &config, now);
-}
-
-/* The session's clock starts when it is its turn to connect, however long that took. */
-static void start_session(struct slc_clients *c, struct client *k, slc_time now)
-{
-    uint8_t key[SLC_SEAL_KEY_BYTES];
-    memcpy(key, slc_gateway_client_key(k->session), sizeof key);
-    init_session(c, k, k->has_key ? key : NULL, slc_gateway_client_last_timestamp(k->session), now);
-    slc_wipe(key, sizeof key);
-    k->started = true;
 }
 
 enum slc_status slc_clients_add_at(struct slc_clients *c, const struct slc_client_setup *setup, slc_time now,
@@ -260,7 +193,7 @@ enum slc_status slc_clients_add_at(struct slc_clients *c, const struct slc_clien
     }
     *keys = setup->keys;
     k->keys = keys;
-    init_session(c, k, setup->shared_key, setup->last_timestamp, now);
+    slc_session_init(c, k, setup->shared_key, setup->last_timestamp, now);
     k->used = true;
     k->own = own;
     k->has_key = setup->shared_key != NULL;
@@ -275,10 +208,10 @@ enum slc_status slc_clients_add_at(struct slc_clients *c, const struct slc_clien
     c->used++;
     k->give_up = SLC_NEVER;
     if (own != NULL) {
-        queue_for_connect(c, k);
+        slc_session_queue(c, k);
     } else {
         if (setup->gateway_wait < SLC_NEVER - now) k->give_up = now + setup->gateway_wait;
-        tell_waiting(c, k, now);
+        slc_session_tell_waiting(c, k, now);
         slc_client_activate(c, k);
     }
     return SLC_OK;
@@ -315,7 +248,7 @@ void slc_clients_recipient(const struct slc_clients *c, uint32_t index, struct s
     memcpy(recipient->gateway, c->gateways[k->gateway]->identity, SLC_IDENTITY_BYTES);
 }
 
-/* ---- the session with the gateway ---- */
+/* ---- leaving ---- */
 
 void slc_client_activate(struct slc_clients *c, struct client *k)
 {
@@ -330,104 +263,11 @@ void slc_client_event(struct slc_clients *c, const struct client *k, struct slc_
     if (c->port.event != NULL) c->port.event(c->port.self, event);
 }
 
-static void hold_text(struct client *k, struct slc_bytes text)
-{
-    struct held_text *held = malloc(sizeof *held + text.len);
-    /* Without memory the session's own time limit ends the wait for an answer. */
-    if (held == NULL) return;
-    held->len = text.len;
-    memcpy(held->text, text.data, text.len);
-    free(k->held);
-    k->held = held;
-}
-
-/* SLC_AGAIN: no room now. */
-static enum slc_status send_text(struct slc_clients *c, struct client *k, struct slc_bytes text)
-{
-    uint8_t *slot = c->port.slot(c->port.self, text.len);
-    if (slot == NULL) return SLC_AGAIN;
-    uint8_t *payload = slot + SLC_SLOT_HEAD;
-    uint8_t mask[4];
-    memcpy(payload, text.data, text.len);
-    slc_random_bytes(c->random, mask, sizeof mask);
-    size_t head = slc_ws_frame(payload, text.len, SLC_WS_OP_TEXT, mask);
-    enum slc_status status =
-        c->port.send(c->port.self, slc_client_index(c, k), slot, payload - head, head + text.len, 0);
-    if (status != SLC_OK) c->port.slot_drop(c->port.self, slot);
-    return status;
-}
-
-static void send_held(struct slc_clients *c, struct client *k)
-{
-    if (k->held == NULL) return;
-    if (send_text(c, k, slc_bytes(k->held->text, k->held->len)) == SLC_AGAIN) return;
-    free(k->held);
-    k->held = NULL;
-}
-
-static void stop_streams(struct slc_clients *c, struct client *k)
-{
-    if (k->connecting) c->connecting--;
-    if (k->ready) c->ready--;
-    k->connecting = false;
-    k->ready = false;
-    slc_schedule_stop(&k->main);
-    slc_schedule_stop(&k->loop);
-    free(k->held);
-    k->held = NULL;
-}
-
-static void become_ready(struct slc_clients *c, struct client *k, slc_time now)
-{
-    if (k->connecting) c->connecting--;
-    k->connecting = false;
-    if (!k->ready) c->ready++;
-    k->ready = true;
-    if (c->traffic->pacing == SLC_PACING_POISSON) {
-        slc_schedule_start(&k->main, now, c->traffic->main_mean, c->random);
-    }
-    slc_schedule_start(&k->loop, now, slc_traffic_loop_mean(c->traffic), c->random);
-    slc_lanes_renew(&k->lanes, now);
-    slc_keep_registration(c, k);
-    slc_client_event(c, k,
-                     &(struct slc_client_event){.kind = SLC_CLIENT_READY,
-                                                .at = now,
-                                                .key = slc_gateway_client_key(k->session),
-                                                .timestamp = slc_gateway_client_last_timestamp(k->session),
-                                                .gateway_node = k->own == NULL ? 0 : k->own->id});
-}
-
-static void connect_now(struct slc_clients *c, struct client *k, slc_time now)
-{
-    COUNT(c, k, connects, 1);
-    if (k->own == NULL) {
-        slc_gateway_client_closed(k->session, SLC_NO_ROUTE, NULL, now);
-        return;
-    }
-    if (!k->connecting) c->connecting++;
-    k->connecting = true;
-    c->port.connect(c->port.self, slc_client_index(c, k), k->own);
-}
-
-static void ended(struct slc_clients *c, struct client *k, const struct slc_gateway_event *event, slc_time now)
-{
-    bool for_good = event->kind == SLC_GATEWAY_FAILED;
-    stop_streams(c, k);
-    if (!for_good) COUNT(c, k, losts, 1);
-    k->failed = for_good;
-    slc_client_event(c, k,
-                     &(struct slc_client_event){.kind = for_good ? SLC_CLIENT_FAILED : SLC_CLIENT_LOST,
-                                                .at = now,
-                                                .status = event->error->status,
-                                                .error = event->error});
-    if (for_good) slc_messages_expire_all(c, k, SLC_CLOSED);
-}
-
 /* What others may still hold of it recognises it: the generation of its alarms, its places in lists of clients. */
-static void vacate(struct slc_clients *c, struct client *k, slc_time now)
+void slc_client_vacate(struct slc_clients *c, struct client *k, slc_time now)
 {
     uint32_t index = slc_client_index(c, k);
-    stop_streams(c, k);
+    slc_session_stop(c, k);
     c->port.disconnect(c->port.self, index);
     slc_messages_expire_all(c, k, SLC_CLOSED);
     slc_client_event(c, k, &(struct slc_client_event){.kind = SLC_CLIENT_REMOVED, .at = now});
@@ -440,83 +280,6 @@ static void vacate(struct slc_clients *c, struct client *k, slc_time now)
                          .armed = SLC_NEVER};
     if (c->queues != NULL) __atomic_store_n(&c->queues[index], 0, __ATOMIC_RELAXED);
     c->used--;
-}
-
-static void obey(struct slc_clients *c, struct client *k, const struct slc_gateway_event *event, slc_time now)
-{
-    switch (event->kind) {
-    case SLC_GATEWAY_CONNECT:
-        connect_now(c, k, now);
-        return;
-    case SLC_GATEWAY_SEND:
-        if (send_text(c, k, event->text) == SLC_AGAIN) hold_text(k, event->text);
-        return;
-    case SLC_GATEWAY_REGISTERED:
-        k->has_key = true;
-        return;
-    case SLC_GATEWAY_READY:
-        become_ready(c, k, now);
-        return;
-    case SLC_GATEWAY_LOST:
-    case SLC_GATEWAY_FAILED:
-        ended(c, k, event, now);
-        return;
-    case SLC_GATEWAY_DISCONNECT:
-        k->open = false;
-        c->port.disconnect(c->port.self, slc_client_index(c, k));
-        return;
-    case SLC_GATEWAY_LEFT:
-        vacate(c, k, now);
-        return;
-    }
-}
-
-static void take_events(struct slc_clients *c, struct client *k, slc_time now)
-{
-    c->now = now;
-    send_held(c, k);
-    while (k->used && k->held == NULL) {
-        uint8_t text[SLC_GATEWAY_TEXT_MAX];
-        struct slc_writer out = slc_writer(text, sizeof text);
-        struct slc_gateway_event event;
-        if (!slc_gateway_client_next(k->session, &event, &out)) break;
-        obey(c, k, &event, now);
-        slc_wipe(text, out.len);
-    }
-    if (k->used) slc_client_activate(c, k);
-}
-
-static void let_connect(struct slc_clients *c, slc_time now, uint64_t unix_now)
-{
-    while (c->connect_first != NOBODY && c->connecting < CONNECTING_MAX) {
-        struct client *k = &c->clients[c->connect_first];
-        c->connect_first = k->next_connect;
-        k->waits_connect = false;
-        if (!k->used || k->leaving || k->own == NULL) continue;
-        if (k->started) {
-            slc_gateway_client_tick(k->session, now, unix_now);
-        } else {
-            start_session(c, k, now);
-        }
-        take_events(c, k, now);
-    }
-}
-
-static void tick_session(struct slc_clients *c, struct client *k, slc_time now, uint64_t unix_now)
-{
-    if (k->held != NULL) take_events(c, k, now);
-    if (waits_for_gateway(k)) {
-        if (now >= k->give_up) give_up_waiting(c, k, now);
-        return;
-    }
-    if (!k->started || k->waits_connect || slc_gateway_client_due(k->session) > now) return;
-    bool down = !k->open && !k->connecting;
-    if (down && c->connecting >= CONNECTING_MAX) {
-        queue_for_connect(c, k);
-        return;
-    }
-    slc_gateway_client_tick(k->session, now, unix_now);
-    take_events(c, k, now);
 }
 
 static void leave(struct slc_clients *c, struct client *k, slc_time now)
@@ -533,9 +296,9 @@ static void leave(struct slc_clients *c, struct client *k, slc_time now)
     slc_keep_settle(c, k);
     if (k->ready && (forget || t->remember_stats)) {
         slc_gateway_client_leave(k->session, &farewell, now);
-        take_events(c, k, now);
+        slc_session_take_events(c, k, now);
     } else {
-        vacate(c, k, now);
+        slc_client_vacate(c, k, now);
     }
 }
 
@@ -557,34 +320,6 @@ void slc_clients_leave_all(struct slc_clients *c, slc_time now)
     }
 }
 
-void slc_clients_opened(struct slc_clients *c, uint32_t index, slc_time now, uint64_t unix_now)
-{
-    if (index >= c->count || !c->clients[index].started) return;
-    struct client *k = &c->clients[index];
-    k->open = true;
-    slc_gateway_client_opened(k->session, now, unix_now);
-    take_events(c, k, now);
-}
-
-void slc_clients_closed(struct slc_clients *c, uint32_t index, enum slc_status why, const char *reason, slc_time now)
-{
-    if (index >= c->count || !c->clients[index].started) return;
-    struct client *k = &c->clients[index];
-    k->open = false;
-    free(k->held);
-    k->held = NULL;
-    slc_gateway_client_closed(k->session, why, reason, now);
-    take_events(c, k, now);
-}
-
-void slc_clients_text(struct slc_clients *c, uint32_t index, struct slc_bytes text, slc_time now, uint64_t unix_now)
-{
-    if (index >= c->count || !c->clients[index].started) return;
-    struct client *k = &c->clients[index];
-    slc_gateway_client_text(k->session, text, now, unix_now);
-    take_events(c, k, now);
-}
-
 /* ---- deadlines ---- */
 
 static slc_time earlier(slc_time a, slc_time b)
@@ -595,7 +330,7 @@ static slc_time earlier(slc_time a, slc_time b)
 static slc_time next_deadline(struct slc_clients *c, struct client *k)
 {
     if (!k->used) return SLC_NEVER;
-    if (waits_for_gateway(k) && !k->leaving) return k->give_up;
+    if (slc_session_waits(k) && !k->leaving) return k->give_up;
     slc_time session = k->started && !k->waits_connect ? slc_gateway_client_due(k->session) : SLC_NEVER;
     if (!k->ready || k->leaving) return session;
     slc_time due = earlier(session, slc_schedule_wake(k->loop.next, c->look_ahead.value));
@@ -632,7 +367,7 @@ void slc_clients_due(struct slc_clients *c, const uint64_t *tokens, size_t n, sl
 /* False: out of slots. */
 static bool look_at(struct slc_clients *c, struct client *k, slc_time now, uint64_t unix_now)
 {
-    if (k->used) tick_session(c, k, now, unix_now);
+    if (k->used) slc_session_tick(c, k, now, unix_now);
     if (!k->used || k->leaving) return k->held == NULL;
     slc_send_overdue(c, k, now);
     if (slc_reply_due(k) <= now) slc_reply_check(c, k, now);
@@ -653,7 +388,7 @@ bool slc_clients_run(struct slc_clients *c, slc_time now, uint64_t unix_now)
     c->planned = 0;
     c->late = c->refused = false;
     slc_rotation_run(c, now);
-    let_connect(c, now, unix_now);
+    slc_session_let_connect(c, now, unix_now);
     slc_surbs_make(c);
     size_t looked = 0;
     bool starved = false;
