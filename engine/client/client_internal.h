@@ -110,6 +110,7 @@ struct client {
 struct rotation {
     struct slc_topology *previous; /* last snapshot of the rotation before; NULL: none, or its keys are retired */
     slc_time next;                 /* check                                                                   */
+    slc_time period;               /* of checks                                                               */
     slc_time previous_until;       /* the keys of the rotation before are good until then                     */
     slc_time refreshed;            /* when the snapshot came; 0: since the last run                           */
     slc_time retires;              /* when nodes forget its keys                                              */

@@ -256,6 +256,12 @@ static void check(struct slc_clients *c, slc_time now)
     }
 }
 
+static slc_time check_period(const struct slc_clients *c)
+{
+    slc_time period = (slc_time)epoch_seconds(c) * SLC_SECOND / CHECKS_A_EPOCH;
+    return period > SLC_SECOND ? period : SLC_SECOND;
+}
+
 void slc_rotation_run(struct slc_clients *c, slc_time now)
 {
     struct rotation *r = &c->rotation;
@@ -265,9 +271,11 @@ void slc_rotation_run(struct slc_clients *c, slc_time now)
         r->retires = retirement(c, now);
     }
     r->retired = now >= r->retires;
-    if (now < r->next) return;
+    /* The directory may say, or correct, how long an epoch is. */
+    slc_time period = check_period(c);
+    if (now < r->next && period == r->period) return;
     check(c, now);
-    slc_time period = (slc_time)epoch_seconds(c) * SLC_SECOND / CHECKS_A_EPOCH;
-    r->next = now + (period > SLC_SECOND ? period : SLC_SECOND);
+    r->period = period;
+    r->next = now + period;
     c->port.arm(c->port.self, r->next, ARM_TOKEN);
 }
