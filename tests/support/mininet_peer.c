@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/support/mininet.h"
+#include "tests/support/mininet_internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* A stranger who knows a client's address and writes what he likes: what his packets decrypt to, without the packets.
@@ -18,8 +17,7 @@ void mininet_fragment(struct mininet *net, uint32_t to, const uint8_t *fragment,
     const uint8_t *agreed = shared;
     slc_message_keys(&keys, &agreed, 1);
 
-    uint8_t *payload = malloc(SLC_KEY_MATERIAL_BYTES + len);
-    if (payload == NULL) abort();
+    uint8_t *payload = mininet_need(malloc(SLC_KEY_MATERIAL_BYTES + len));
     slc_public_key(payload, secret);
     memcpy(payload + SLC_KEY_MATERIAL_BYTES, fragment, len);
     uint8_t *data = payload + SLC_KEY_MATERIAL_BYTES;
@@ -36,8 +34,7 @@ void mininet_message(struct mininet *net, uint32_t to, const uint8_t *message, s
     size_t fragment_bytes = slc_fragment_bytes(net->traffic.size);
     if (slc_cut_plan(&cut, len, fragment_bytes) != SLC_OK || cut.sets > sizeof ids / sizeof *ids) abort();
     slc_set_ids(ids, cut.sets, &net->random);
-    uint8_t *fragment = malloc(fragment_bytes);
-    if (fragment == NULL) abort();
+    uint8_t *fragment = mininet_need(malloc(fragment_bytes));
     for (size_t i = 0; i < cut.fragments; i++) {
         slc_cut_write(&cut, message, ids, i, fragment);
         mininet_fragment(net, to, fragment, fragment_bytes);
