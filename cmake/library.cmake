@@ -14,6 +14,7 @@ set(SLUICE_REQUIRES "libsodium openssl>=3.0 ck libcjson libcurl sqlite3")
 if(SLUICE_URING)
   string(APPEND SLUICE_REQUIRES " liburing")
 endif()
+string(REPLACE ">=" " >= " SLUICE_REQUIRES_PC "${SLUICE_REQUIRES}")
 
 # ---- shared: exports what the headers declare (cmake/sluice.map), all else is hidden ----
 
@@ -57,6 +58,18 @@ install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PA
 foreach(section 1 3 7)
   file(GLOB pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/man/*.${section})
   install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+  # Every name of a page finds it.
+  foreach(page ${pages})
+    get_filename_component(title ${page} NAME_WE)
+    file(STRINGS ${page} names REGEX "^\\.Nm [a-z_]+ ?,?$")
+    foreach(name ${names})
+      string(REGEX REPLACE "^\\.Nm ([a-z_]+).*" "\\1" name "${name}")
+      if(NOT EXISTS ${PROJECT_SOURCE_DIR}/docs/man/${name}.${section} AND NOT name STREQUAL title)
+        file(WRITE ${PROJECT_BINARY_DIR}/man/${name}.${section} ".so man${section}/${title}.${section}\n")
+        install(FILES ${PROJECT_BINARY_DIR}/man/${name}.${section} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+      endif()
+    endforeach()
+  endforeach()
 endforeach()
 
 # The installed tree may be moved: pkg-config files and the package find their prefix by where they are.

@@ -5,7 +5,7 @@ set -eu
 
 build="gcc cmake ninja-build pkg-config git ca-certificates libsodium-dev libssl-dev liburing-dev libck-dev libcjson-dev
   libcurl4-openssl-dev libsqlite3-dev libmicrohttpd-dev libjs-chart.js"
-test="clang clang-format libclang-rt-14-dev llvm libcmocka-dev valgrind curl chromium poppler-utils"
+test="g++ man-db clang clang-format libclang-rt-14-dev llvm libcmocka-dev valgrind curl chromium poppler-utils"
 
 wanted=$build
 [ "${1:-build}" = test ] && wanted="$build $test"

@@ -40,8 +40,10 @@ struct api {
     struct slc_engine *engine;
     struct slc_storage *storage; /* NULL: nothing is kept */
     const char *notice;          /* the storage's, to be told; NULL: none, or told */
-    char *nym_api;               /* that answered; NULL: a topology file */
-    struct slc_random random;    /* for keys and the choice of gateways */
+    const char **nym_apis;       /* URLs, in the text below; NULL: a topology file */
+    size_t nym_api_count;
+    char *nym_api_text;
+    struct slc_random random; /* for keys and the choice of gateways */
     uint32_t window_messages;
     uint64_t window_bytes;
     bool finishing; /* slc_finish() was called  */

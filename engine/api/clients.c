@@ -12,6 +12,8 @@ static enum slc_status pick_gateway(const struct slc_topology *topology, struct 
                                     uint8_t gateway[SLC_IDENTITY_BYTES], struct slc_error *error)
 {
     const struct slc_node *nodes[GATEWAYS_MAX];
+    if (topology == NULL)
+        return slc_fail(error, SLC_NO_ROUTE, "the network is not known any more: no directory answers");
     size_t n = slc_topology_gateways(topology, nodes, GATEWAYS_MAX);
     if (n == 0) return slc_fail(error, SLC_NO_ROUTE, "the network has no gateway that takes clients");
     if (n > GATEWAYS_MAX) n = GATEWAYS_MAX;

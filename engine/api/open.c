@@ -12,38 +12,48 @@ static pthread_once_t directory_started = PTHREAD_ONCE_INIT;
 
 /* ---- the network ---- */
 
-/* Asks each URL in turn until one answers; the first failure is the one to tell. */
-static enum slc_status fetch(struct api *api, const char *urls, unsigned timeout_ms, struct slc_topology **topology,
-                             struct slc_rotation_info *info, struct slc_error *error)
+/* The URLs in `nym_api`, for as long as the engine. */
+static enum slc_status split_urls(struct api *api, const char *text, struct slc_error *error)
 {
-    (void)pthread_once(&directory_started, slc_directory_start);
-    char *words = strdup(urls), *rest = NULL;
-    if (words == NULL) return slc_fail(error, SLC_NO_MEMORY, "no memory");
-    enum slc_status status = SLC_BAD_ARGUMENT;
-    bool asked = false;
-    for (char *url = strtok_r(words, " ", &rest); url != NULL && status != SLC_OK; url = strtok_r(NULL, " ", &rest)) {
-        struct slc_error one = {0};
-        enum slc_status answer = slc_directory_fetch(url, timeout_ms, topology, info, &one);
-        if (answer == SLC_OK) api->nym_api = strdup(url);
-        if (answer == SLC_OK && api->nym_api == NULL) answer = slc_fail(&one, SLC_NO_MEMORY, "no memory");
-        if (answer == SLC_OK || !asked) {
-            status = answer;
-            if (answer != SLC_OK && error != NULL) *error = one;
-        }
-        asked = true;
+    api->nym_api_text = strdup(text);
+    api->nym_apis = calloc(strlen(text) / 2 + 1, sizeof *api->nym_apis);
+    if (api->nym_api_text == NULL || api->nym_apis == NULL) return slc_fail(error, SLC_NO_MEMORY, "no memory");
+    char *rest = NULL;
+    for (char *url = strtok_r(api->nym_api_text, " ", &rest); url != NULL; url = strtok_r(NULL, " ", &rest)) {
+        api->nym_apis[api->nym_api_count++] = url;
     }
-    free(words);
-    return asked ? status : slc_fail(error, SLC_BAD_ARGUMENT, "nym_api: there is no URL in it");
+    if (api->nym_api_count == 0) return slc_fail(error, SLC_BAD_ARGUMENT, "nym_api: there is no URL in it");
+    return SLC_OK;
 }
 
-static enum slc_status find_network(struct api *api, const struct slc_open_options *o, struct slc_topology **topology,
+/* Asks each in turn until one answers; the first failure is the one to tell. */
+static enum slc_status fetch(struct api *api, const struct slc_open_options *o, const struct slc_traffic *traffic,
+                             struct slc_topology **topology, struct slc_rotation_info *info, struct slc_error *error)
+{
+    const struct slc_fetch_options how = {.timeout_ms = o->fetch_timeout_ms == 0 ? FETCH_MS : o->fetch_timeout_ms,
+                                          .mixnode_performance = traffic->mixnode_performance,
+                                          .gateway_performance = traffic->gateway_performance,
+                                          .extended = traffic->extended_topology};
+    (void)pthread_once(&directory_started, slc_directory_start);
+    enum slc_status status = split_urls(api, o->nym_api, error);
+    if (status != SLC_OK) return status;
+    status = slc_directory_fetch_with(api->nym_apis[0], &how, topology, info, error);
+    for (size_t i = 1; i < api->nym_api_count && status != SLC_OK; i++) {
+        if (slc_directory_fetch_with(api->nym_apis[i], &how, topology, info, NULL) == SLC_OK) status = SLC_OK;
+    }
+    if (status == SLC_OK && error != NULL) *error = (struct slc_error){0};
+    return status;
+}
+
+static enum slc_status find_network(struct api *api, const struct slc_open_options *o,
+                                    const struct slc_traffic *traffic, struct slc_topology **topology,
                                     struct slc_rotation_info *info, struct slc_error *error)
 {
     if ((o->nym_api == NULL) == (o->topology_file == NULL)) {
         return slc_fail(error, SLC_BAD_ARGUMENT, "a network is wanted: nym_api or topology_file, one of the two");
     }
     if (o->topology_file != NULL) return slc_topology_load(o->topology_file, topology, error);
-    return fetch(api, o->nym_api, o->fetch_timeout_ms == 0 ? FETCH_MS : o->fetch_timeout_ms, topology, info, error);
+    return fetch(api, o, traffic, topology, info, error);
 }
 
 /* ---- traffic ---- */
@@ -104,9 +114,11 @@ static enum slc_status make(struct api *api, const struct slc_open_options *o, s
     struct slc_rotation_info info;
     enum slc_status status = configure(o, &config, error);
     if (status == SLC_OK && o->storage != NULL) status = slc_storage_open(&api->storage, o->storage, error);
-    if (status == SLC_OK) status = find_network(api, o, &topology, &info, error);
+    if (status == SLC_OK) status = find_network(api, o, &config.traffic, &topology, &info, error);
     if (status != SLC_OK) return status;
     config.storage = api->storage;
+    config.nym_apis = api->nym_apis;
+    config.nym_api_count = api->nym_api_count;
     api->notice = api->storage == NULL ? NULL : slc_storage_notice(api->storage);
     api->max_clients = config.max_clients;
     api->window_messages = o->window_messages == 0 ? WINDOW_MESSAGES : o->window_messages;
@@ -115,7 +127,7 @@ static enum slc_status make(struct api *api, const struct slc_open_options *o, s
     api->rooms = calloc(api->max_clients, sizeof *api->rooms);
     if (api->clients == NULL || api->rooms == NULL) status = slc_fail(error, SLC_NO_MEMORY, "no memory");
     if (status == SLC_OK) {
-        status = slc_engine_new(&api->engine, &config, topology, api->nym_api == NULL ? NULL : &info, error);
+        status = slc_engine_new(&api->engine, &config, topology, api->nym_api_count == 0 ? NULL : &info, error);
     }
     slc_topology_release(topology);
     if (status == SLC_OK) status = slc_engine_start(api->engine, error);
@@ -151,7 +163,8 @@ void slc_api_free(struct api *api)
 {
     slc_engine_free(api->engine);
     slc_storage_close(api->storage);
-    free(api->nym_api);
+    free(api->nym_apis);
+    free(api->nym_api_text);
     free(api->clients);
     free(api->rooms);
     free(api->holds);

@@ -22,8 +22,8 @@
  *   and slc_close().
  * - Handles are values. One that was closed, removed, copied too long, zero or made up is SLC_BAD_HANDLE, never a
  * crash.
- * - A struct that begins with `size` is given as {sizeof it, 0, ...}: zero is the default of every other member, and a
- *   member that a later version adds. A size that this library does not know is SLC_UNSUPPORTED.
+ * - A struct that begins with `size` is given with its own sizeof there: zero is the default of every other member, and
+ * a member that a later version adds. A size that this library does not know is SLC_UNSUPPORTED.
  * - Texts are UTF-8, copied during the call.
  * - A function returns SLC_OK or says in its comment what else; every function that takes handles may answer
  *   SLC_BAD_HANDLE, SLC_WRONG_THREAD, and SLC_BAD_ARGUMENT for a NULL that its comment does not allow.

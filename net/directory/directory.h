@@ -61,8 +61,7 @@ struct slc_fetch_options {
 /*
  * Requests C, D, E (paged as section 10.5 says, repeated once after a disagreement) and B below `base`
  * ("http://127.0.0.1:8000/api"; http and https only, redirections are not followed). Blocks; transport errors are
- * retried three times. `info` may be NULL. Call slc_directory_start() once, from main, before threads exist. One call
- * at a time (cJSON keeps its last error in one place for all threads).
+ * retried three times. `info` may be NULL. Call slc_directory_start() once before; any thread.
  *
  * SLC_BAD_ARGUMENT (no such URL), SLC_IO (not reached), SLC_TIMEOUT, SLC_REFUSED (an HTTP status), SLC_TOO_LONG (an
  * answer above 16 MiB), SLC_AGAIN (still of different epochs: keep the old snapshot, refresh later), SLC_CLOSED

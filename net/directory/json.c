@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/directory/json_internal.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,7 +127,11 @@ enum slc_status slc_doc_open(struct slc_doc *json, struct slc_bytes bytes, const
         json->status = scan.status;
         return slc_fail(error, scan.status, "%s:%zu:%zu: %s", name, place.line, place.column, scan.problem);
     }
+    /* cJSON keeps its last error in one place for all threads; ours never look at it. */
+    static pthread_mutex_t parsing = PTHREAD_MUTEX_INITIALIZER;
+    (void)pthread_mutex_lock(&parsing);
     json->root = cJSON_ParseWithLength(json->text, json->len + 1);
+    (void)pthread_mutex_unlock(&parsing);
     if (json->root == NULL) {
         return slc_doc_fail(json, NULL, SLC_NO_MEMORY, "out of memory");
     }
