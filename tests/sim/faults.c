@@ -113,6 +113,20 @@ static void refresh(struct sim_run *run)
     slc_topology_release(topology);
 }
 
+slc_time sim_epochs_pass(struct sim_run *run)
+{
+    slc_time next = slc_localnet_tick(run->net);
+    uint64_t epoch = slc_localnet_network(run->net)->epoch_id;
+    if (epoch != run->epoch) run->refresh = slc_now() + run->scenario.refresh_lag;
+    sim_check_keys(run, epoch != run->epoch);
+    run->epoch = epoch;
+    if (run->refresh != 0 && run->refresh <= slc_now()) {
+        run->refresh = 0;
+        refresh(run);
+    }
+    return run->refresh != 0 && run->refresh < next ? run->refresh : next;
+}
+
 static void begin(struct sim_run *run, const struct sim_action *a)
 {
     switch (a->kind) {
@@ -136,9 +150,6 @@ static void begin(struct sim_run *run, const struct sim_action *a)
     case SIM_TCP:
         if (a->node >= 0) sim_path_cut(port_of(run, a->node, false), 1);
         break;
-    case SIM_ROTATE:
-        if (slc_localnet_rotate(run->net) == SLC_OK) refresh(run);
-        break;
     default:
         break;
     }
@@ -156,7 +167,7 @@ static void end(struct sim_run *run, const struct sim_action *a)
 
 static bool lasts(enum sim_fault kind)
 {
-    return kind != SIM_CUT && kind != SIM_CLOCK && kind != SIM_TCP && kind != SIM_ROTATE;
+    return kind != SIM_CUT && kind != SIM_CLOCK && kind != SIM_TCP;
 }
 
 slc_time sim_faults_obey(struct sim_run *run)

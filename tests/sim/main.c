@@ -123,7 +123,7 @@ static struct sim_options shrink(struct sim_options o)
     sim_scenario_draw(&all, &everything);
     sim_scenario_draw(&with, &o);
     for (int i = 0; i < SIM_FAULT_KINDS; i++) {
-        if (i != SIM_TCP && !sim_has(&all, (enum sim_fault)i)) o.without &= ~(1U << i);
+        if (!sim_has(&all, (enum sim_fault)i)) o.without &= ~(1U << i);
     }
     sim_scenario_free(&all);
     sim_scenario_free(&with);
@@ -139,12 +139,12 @@ static void print_scenario(const struct sim_options *options)
     (void)printf(
         "%u clients (%u silent) on %u workers, %u gateways and %u mixnodes on %u; %s, main %.0f ms, loop %.0f ms, "
         "hops %.0f and %.0f ms, repeats %u; links %.2f + %.0f ms, turns %.3f ms; rings %u, slots %zu; "
-        "%zu messages in %.1f s\n",
+        "epochs %u s, %u a rotation, lag %.1f s; %zu messages in %.1f s\n",
         s.clients, s.silent, s.engine_workers, s.gateways, s.mixnodes, s.net_workers,
         t->pacing == SLC_PACING_POISSON ? "paced" : "unpaced", (double)t->main_mean / 1e6, (double)t->loop_mean / 1e6,
         (double)t->hop_delay / 1e6, (double)t->ack_hop_delay / 1e6, t->retransmissions, (double)s.delay / 1e6,
-        (double)s.jitter / 1e6, (double)s.grain / 1e6, s.ring_entries, s.small_slots, s.plan_count,
-        (double)s.active / 1e9);
+        (double)s.jitter / 1e6, (double)s.grain / 1e6, s.ring_entries, s.small_slots, (unsigned)s.epoch_seconds,
+        s.validity_epochs, (double)s.refresh_lag / 1e9, s.plan_count, (double)s.active / 1e9);
     for (size_t i = 0; i < s.action_count; i++) {
         const struct sim_action *a = &s.actions[i];
         (void)printf("%9.3f s  %-9s node %2d  for %6.3f s  %.2f\n", (double)a->at / 1e9, sim_fault_name(a->kind),

@@ -32,6 +32,8 @@ static void make_network(struct sim_run *run)
     config.seed = s->options.seed + 1;
     config.tcp_hops = s->tcp_hops;
     config.frames_v8 = s->frames_v8;
+    config.epoch_seconds = s->epoch_seconds;
+    config.validity_epochs = s->validity_epochs;
     config.queue_packets = s->options.clients > 0 ? 200000 : 20000;
     config.runtime.workers = s->net_workers;
     config.runtime.max_connections = 4 * s->clients + 256;
@@ -39,6 +41,7 @@ static void make_network(struct sim_run *run)
     must(slc_localnet_new(&run->net, &config, &error), &error);
     must(slc_localnet_topology(run->net, &run->topology, &error), &error);
     must(slc_localnet_start(run->net, &error), &error);
+    run->epoch = slc_localnet_network(run->net)->epoch_id;
 }
 
 static void add_clients(struct sim_run *run)
@@ -94,6 +97,7 @@ static void live(struct sim_run *run, slc_time until, bool (*done)(const struct 
     while (!run->failed && slc_now() < until && !(done != NULL && done(run))) {
         slc_time next = until;
         if (run->origin != 0) {
+            next = earlier(next, sim_epochs_pass(run));
             next = earlier(next, sim_faults_obey(run));
             next = earlier(next, sim_app_send(run));
         }

@@ -56,6 +56,11 @@ struct sim_run {
     bool failed, ending;
     slc_time origin; /* all were ready */
     struct sim_fault_state *faults;
+    uint64_t epoch;   /* the network's, as last seen        */
+    slc_time refresh; /* when clients learn of it; 0: known */
+    slc_time settled; /* from when on nothing for retired keys is under way any more */
+    uint64_t retired; /* packets for retired keys until then                         */
+    bool watching;
     size_t leaked;
 };
 
@@ -74,6 +79,8 @@ void sim_app_free(struct sim_run *run);
 void sim_faults_init(struct sim_run *run);
 /* Obeys the script up to now; returns when it goes on. */
 slc_time sim_faults_obey(struct sim_run *run);
+/* Epochs pass, and clients learn of them; returns when it goes on. */
+slc_time sim_epochs_pass(struct sim_run *run);
 /* All that is wrong is put right. */
 void sim_faults_heal(struct sim_run *run);
 void sim_faults_free(struct sim_run *run);
@@ -81,6 +88,8 @@ void sim_faults_free(struct sim_run *run);
 /* ---- check.c ---- */
 
 void sim_check_begin(struct sim_run *run);
+/* Between epochs: no packet for a retired key comes any more. */
+void sim_check_keys(struct sim_run *run, bool new_epoch);
 void sim_check_end(struct sim_run *run);
 void sim_check_free(struct sim_run *run);
 size_t sim_memory(const struct sim_run *run);

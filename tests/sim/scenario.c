@@ -65,6 +65,8 @@ static void draw_network(struct sim_scenario *s)
     s->grain = SLC_MICROSECOND * between(&r, 1, 500);
     s->delay = SLC_MICROSECOND * skewed(&r, 20, 5000);
     s->jitter = 0;
+    s->epoch_seconds = 3600;
+    s->validity_epochs = 24;
     s->active = time_between(&r, 20 * SLC_SECOND, 60 * SLC_SECOND);
     s->small_slots = 8192;
     s->large_slots = 64;
@@ -96,7 +98,7 @@ static void draw_traffic(struct sim_scenario *s)
     t->request_drop = SLC_SECOND * between(&r, 20, 60);
     t->retransmissions = chance(&r, 0.2) ? between(&r, 1, 10) : 0;
     if (chance(&r, 0.1)) t->max_pending = between(&r, 100, 400);
-    if (chance(&r, 0.1)) t->max_stored_surbs = between(&r, 20, 100);
+    if (chance(&r, 0.1)) t->max_stored_surbs = s->clients * between(&r, 40, 80);
     if (chance(&r, 0.1)) t->max_sender_tags = between(&r, 1, 4);
 }
 
@@ -216,6 +218,11 @@ static void draw_fault(struct sim_scenario *s, enum sim_fault kind)
         s->frames_v8 = chance(&r, 0.5);
         draw_actions(s, &r, kind);
         break;
+    case SIM_ROTATE:
+        s->epoch_seconds = between(&r, 10, 20);
+        s->validity_epochs = between(&r, 2, 4);
+        s->refresh_lag = time_between(&r, 0, SLC_SECOND * s->epoch_seconds / 4);
+        break;
     case SIM_JITTER:
         s->delay = SLC_MILLISECOND * between(&r, 1, 80);
         s->jitter = SLC_MILLISECOND * between(&r, 1, 120);
@@ -230,6 +237,8 @@ bool sim_has(const struct sim_scenario *s, enum sim_fault fault)
 {
     if (fault == SIM_TIGHT) return s->ring_entries != 0;
     if (fault == SIM_JITTER) return s->jitter != 0;
+    if (fault == SIM_ROTATE) return s->refresh_lag != 0;
+    if (fault == SIM_TCP) return s->tcp_hops;
     for (size_t i = 0; i < s->action_count; i++) {
         if (s->actions[i].kind == fault) return true;
     }
@@ -244,6 +253,8 @@ static void benchmark(struct sim_scenario *s)
     s->clients = s->options.clients;
     s->gateways = 2;
     s->mixnodes = 3;
+    s->epoch_seconds = 3600;
+    s->validity_epochs = 24;
     s->engine_workers = s->net_workers = 1;
     s->grain = SLC_MILLISECOND;
     s->delay = SLC_MILLISECOND;

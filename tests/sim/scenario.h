@@ -26,7 +26,7 @@
     X(TIGHT, "tight", "rings and slots between threads are few")                                                       \
     X(TCP, "tcp", "hops between nodes go over connections, which are cut")                                             \
     X(JITTER, "jitter", "links are slow and uneven")                                                                   \
-    X(ROTATE, "rotate", "the nodes' keys rotate")
+    X(ROTATE, "rotate", "epochs are short, and the nodes' keys rotate")
 
 enum sim_fault {
 #define X(name, flag, text) SIM_##name,
@@ -72,6 +72,9 @@ struct sim_scenario {
     size_t small_slots, large_slots;
     uint32_t ring_entries;
     bool tcp_hops, frames_v8;
+    uint64_t epoch_seconds;
+    uint32_t validity_epochs;
+    slc_time refresh_lag;       /* how long after a new epoch clients learn of it */
     struct sim_action *actions; /* in order of time, from when all are ready */
     size_t action_count;
     struct sim_plan *plans; /* the same */
