@@ -64,6 +64,12 @@ static void add_fault(struct slc_faults *f, const struct sim_action *a)
     case SIM_PAUSE:
         f->paused = true;
         break;
+    case SIM_TWICE:
+        f->twice = true;
+        break;
+    case SIM_NOACKS:
+        f->no_acks = true;
+        break;
     default:
         break;
     }

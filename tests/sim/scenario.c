@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum stream { STREAM_NETWORK = 1, STREAM_TRAFFIC, STREAM_MESSAGES, STREAM_FAULTS = 16 };
-enum { MOST_ACTIONS = 8, LONGEST_MESSAGE = 60000, PACKETS_A_SECOND = 700 };
+enum { MOST_ACTIONS = 8, LONGEST_MESSAGE = 60000, PACKETS_A_SECOND = 400 };
 
 static const char *const names[SIM_FAULT_KINDS] = {
 #define X(name, flag, text) flag,
@@ -67,7 +67,7 @@ static void draw_network(struct sim_scenario *s)
     s->jitter = 0;
     s->epoch_seconds = 3600;
     s->validity_epochs = 24;
-    s->active = time_between(&r, 20 * SLC_SECOND, 60 * SLC_SECOND);
+    s->active = time_between(&r, 15 * SLC_SECOND, 45 * SLC_SECOND);
     s->small_slots = 8192;
     s->large_slots = 64;
 }
@@ -184,7 +184,8 @@ static slc_time longest(enum sim_fault kind)
 
 static bool is_of_gateways(enum sim_fault kind)
 {
-    return kind == SIM_CUT || kind == SIM_HOLD || kind == SIM_CRASH || kind == SIM_FORGET;
+    return kind == SIM_TWICE || kind == SIM_NOACKS || kind == SIM_CUT || kind == SIM_HOLD || kind == SIM_CRASH ||
+           kind == SIM_FORGET;
 }
 
 static void draw_actions(struct sim_scenario *s, struct slc_random *r, enum sim_fault kind)

@@ -26,6 +26,8 @@
     X(TIGHT, "tight", "rings and slots between threads are few")                                                       \
     X(TCP, "tcp", "hops between nodes go over connections, which are cut")                                             \
     X(JITTER, "jitter", "links are slow and uneven")                                                                   \
+    X(TWICE, "twice", "a gateway gives its clients everything twice")                                                  \
+    X(NOACKS, "noacks", "a gateway keeps back the acks for its clients")                                               \
     X(ROTATE, "rotate", "epochs are short, and the nodes' keys rotate")
 
 enum sim_fault {
