@@ -118,6 +118,7 @@ struct rotation {
     bool has_known;
     bool turned;  /* it changed; at the next check what was made before becomes stale */
     bool retired; /* nodes have forgotten the snapshot's keys                         */
+    uint8_t only; /* SURBs of another rotation are void when they come; SLC_ROTATION_UNKNOWN: none is */
 };
 
 /* Of one client, for its reports. */

@@ -127,6 +127,7 @@ struct judgement {
     bool move;           /* what is fresh becomes stale                                                 */
     bool over;           /* the epoch in which keys of the rotation before still work                   */
     uint8_t parity;      /* all others are void; SLC_ROTATION_UNKNOWN: no looking at it                 */
+    uint8_t only;        /* the same, as long as until the check after the next                           */
 };
 
 static bool has_turned(struct slc_clients *c)
@@ -162,6 +163,8 @@ static struct judgement judge(struct slc_clients *c, slc_time now)
     /* Who is a little ahead of us makes SURBs for a rotation that we do not expect yet. */
     bool ends = unix_now >= start_of(&c->info, (uint64_t)expected + 1) - epoch / CHECKS_A_EPOCH;
     if (j.over && !ends) j.parity = (uint8_t)(expected % 2 == 1 ? SLC_ROTATION_ODD : SLC_ROTATION_EVEN);
+    bool ends_soon = unix_now >= start_of(&c->info, (uint64_t)expected + 1) - 2 * epoch / CHECKS_A_EPOCH;
+    j.only = ends_soon ? SLC_ROTATION_UNKNOWN : j.parity;
     return j;
 }
 
@@ -242,6 +245,7 @@ static void check_store(struct slc_clients *c, struct client *k, struct store *s
 static void check(struct slc_clients *c, slc_time now)
 {
     struct judgement j = judge(c, now);
+    c->rotation.only = j.only;
     for (size_t i = 0; i < c->count; i++) {
         struct client *k = &c->clients[i];
         if (k->replies == NULL) continue;

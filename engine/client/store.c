@@ -362,6 +362,12 @@ void slc_store_receive(struct slc_clients *c, struct client *k, const uint8_t ta
         s->requested -= count < s->requested ? count : s->requested;
         s->refreshing -= count < s->refreshing ? count : s->refreshing;
     }
+    /* Made long ago for a message that found its way late: nodes have forgotten the keys. */
+    uint8_t only = c->rotation.only, made_for = (uint8_t)surbs->rotation;
+    if (only != SLC_ROTATION_UNKNOWN && made_for != SLC_ROTATION_UNKNOWN && made_for != only) {
+        COUNT(c, k, surbs_refused, count);
+        return;
+    }
     if (!put(c, k, s, surbs, now)) return;
     s->heard = (int64_t)now;
     s->repeats = 0;

@@ -95,6 +95,15 @@ static void real_packets_bear_faults(void **state)
     must_pass(&result, options.seed);
 }
 
+/* SURBs that come for a rotation that is over were used until the next check. */
+static void surbs_that_come_too_late_are_not_used(void **state)
+{
+    (void)state;
+    const struct sim_options options = {.seed = 14, .model = true};
+    const struct sim_result result = run(options);
+    must_pass(&result, options.seed);
+}
+
 static void expect_broken(enum sim_mutation mutation, const char *words)
 {
     struct sim_options options = quiet(5, true);
@@ -127,6 +136,7 @@ int main(void)
         cmocka_unit_test(leaving_a_fault_out_changes_nothing_else),
         cmocka_unit_test(the_model_gives_what_real_cryptography_gives),
         cmocka_unit_test(real_packets_bear_faults),
+        cmocka_unit_test(surbs_that_come_too_late_are_not_used),
         cmocka_unit_test(what_is_broken_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
