@@ -173,8 +173,8 @@ static void print_success(const struct sim_options *options, const struct sim_re
                  options->seed, r->trace, virtual, r->seconds, r->packets, r->messages, r->acked, r->expired,
                  r->delivered);
     if (options->clients == 0) return;
-    (void)printf("%.0f virtual seconds a second, %.0f packets a second, %.1f events a packet\n", virtual / r->seconds,
-                 (double)r->packets / r->seconds, (double)r->events / (double)r->packets);
+    (void)printf("%.1f virtual seconds a processor second, %.0f packets a processor second, %.1f events a packet\n",
+                 virtual / r->seconds, (double)r->packets / r->seconds, (double)r->events / (double)r->packets);
 }
 
 int main(int argc, char **argv)

@@ -146,7 +146,7 @@ static void pass_through_phases(struct sim_run *run)
 static void finish(struct sim_run *run, const struct timespec *begin)
 {
     struct timespec end;
-    (void)clock_gettime(CLOCK_MONOTONIC, &end);
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
     struct sim_result *r = run->result;
     r->passed = !run->failed;
     r->trace = sim_numbers()->trace;
@@ -163,7 +163,7 @@ static void finish(struct sim_run *run, const struct timespec *begin)
 bool sim_run(const struct sim_options *options, struct sim_result *result, void *trace)
 {
     struct timespec begin;
-    (void)clock_gettime(CLOCK_MONOTONIC, &begin);
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
     *result = (struct sim_result){0};
     struct sim_run run = {.result = result};
     sim_scenario_draw(&run.scenario, options);

@@ -18,7 +18,7 @@ struct sim_result {
     uint64_t packets; /* data packets of clients on their first links */
     uint64_t events;
     slc_time virtual_time;
-    double seconds; /* real */
+    double seconds; /* of processor, one thread */
 };
 
 /* trace: FILE * for a line per event, or NULL. False: an invariant was broken. */
