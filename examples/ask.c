@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Thousands of anonymous requesters in one process: each is a client of its own, asks a service, waits for the answer,
- * asks again. Nobody, the service included, learns who asked; answers come through the SURBs sent along.
+ * Thousands of anonymous requesters in one process: each is a client of its own, asks a service, waits, asks again.
+ * Nobody, the service included, learns who asked; answers come through the SURBs sent along.
  *
  *     ask NETWORK ADDRESS REQUESTERS REQUESTS [TRAFFIC]
  *
@@ -69,11 +69,9 @@ static void take(void *self, const struct slc_event *event)
     struct requester *r = event->user;
     switch (event->kind) {
     case SLC_EVENT_READY:
-        if (r->asked_at != 0) break; /* it is back after a loss */
-        s->ready++;
-        ask(s, r);
-        break;
     case SLC_EVENT_ROOM:
+        if (event->kind == SLC_EVENT_READY && r->asked_at != 0) break; /* it is back after a loss */
+        s->ready += event->kind == SLC_EVENT_READY;
         ask(s, r);
         break;
     case SLC_EVENT_MESSAGE:
@@ -82,12 +80,10 @@ static void take(void *self, const struct slc_event *event)
     case SLC_EVENT_UNDELIVERED:
         s->undelivered++;
         break;
-    case SLC_EVENT_FAILED:
+    default:
+        if (event->kind != SLC_EVENT_FAILED) break;
         (void)fprintf(stderr, "ask: %s\n", event->text);
         s->failed = true;
-        break;
-    default:
-        break;
     }
 }
 
@@ -130,8 +126,7 @@ int main(int argc, char **argv)
                                        .max_clients = (uint32_t)s.requesters_count};
     if (s.requesters == NULL || s.round_trips == NULL || slc_open(&options, &s.engine, &error) != SLC_OK ||
         !add_requesters(&s, &error)) {
-        (void)fprintf(stderr, "ask: %s\n", error.text);
-        return 1;
+        return (void)fprintf(stderr, "ask: %s\n", error.text), 1;
     }
     uint64_t start = now(), end = start + PATIENCE_S * UINT64_C(1000000000);
     while (s.answers < total && !s.failed && now() < end) {

@@ -71,6 +71,11 @@ runs "$work/build-c/user_c_sluice"
 runs "$work/build-c/user_c_static"
 runs "$work/build-cpp/user_cpp"
 
+echo "the guide's program, as it stands there"
+sed -n '/^```c$/,/^```$/p' "$here/../../docs/library.md" | grep -v '^```' >"$work/guide.c"
+# shellcheck disable=SC2046
+expect 0 60 cc -std=c17 -Wall -Wextra -Werror "$work/guide.c" -o "$work/guide" $(pkg-config --cflags --libs sluice)
+
 echo "each header stands alone"
 for header in "$root"/include/sluice/*.h; do
     echo "#include <sluice/$(basename "$header")>" >"$work/one.c"
