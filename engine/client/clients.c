@@ -76,7 +76,8 @@ static void free_client(struct slc_clients *c, struct client *k)
     slc_foreign_less(c, k, k->foreign);
     slc_pending_free(&k->pending);
     slc_reassembly_free(k->reassembly);
-    if (k->started) slc_gateway_client_drop(k->session);
+    /* It may hold a key before it ever connected. */
+    slc_gateway_client_drop(k->session);
     free(k->session);
     free(k->cover_keys);
     free(k->held);

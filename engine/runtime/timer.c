@@ -68,8 +68,10 @@ void *timer_main(void *argument)
     struct timer_thread *t = argument;
     struct thread_numbers *numbers = &t->thread.numbers;
     thread_begin(&t->thread);
-    while (!atomic_load_explicit(&t->runtime->stopping_network, memory_order_acquire)) {
+    for (;;) {
+        /* Before the look at the end, too, so that its wake is not lost. */
         uint32_t ticket = slc_parker_ticket(&t->parker);
+        if (atomic_load_explicit(&t->runtime->stopping_network, memory_order_acquire)) break;
         slc_time begin = slc_now();
         take_armed(t);
         bool all = hand_out(t, begin);

@@ -263,8 +263,10 @@ void *worker_main(void *argument)
     thread_begin(&w->thread);
     slc_time now = slc_now();
     if (w->role.start != NULL) w->role.start(w->role.self, w, now);
-    while (!runtime_stopping(w->runtime)) {
+    for (;;) {
+        /* Before the look at `stopping`, as before every look: the wake that tells of it may come in between. */
         uint32_t ticket = slc_parker_ticket(&w->parker);
+        if (runtime_stopping(w->runtime)) break;
         slc_time begin = slc_now();
         w->backpressured = false;
         take_home_sent(w);
