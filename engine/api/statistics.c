@@ -14,7 +14,6 @@ enum slc_status slc_stats(struct slc_engine_id engine, struct slc_statistics *st
 #undef X
     own.clients = atomic_load_explicit(&api->client_count, memory_order_relaxed);
     own.clients_ready = slc_engine_ready(api->engine);
-    own.client_bytes = slc_engine_client_memory(api->engine);
     own.events_lost = slc_engine_events_lost(api->engine);
     slc_api_unpin(engine);
     return slc_api_give(statistics, sizeof own, &own, sizeof own);

@@ -18,7 +18,6 @@ extern "C" {
 #define SLC_STATISTICS_NOW(X)                                                                                          \
     X(clients, "clients that are there now")                                                                           \
     X(clients_ready, "of these, at their gateways now")                                                                \
-    X(client_bytes, "memory of all clients now")                                                                       \
     X(events_lost, "events, and messages received, lost for lack of memory")
 
 /* Sums since the engine was opened. */
