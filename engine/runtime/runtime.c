@@ -368,6 +368,7 @@ size_t slc_runtime_events(struct slc_runtime *r, unsigned worker, struct slc_not
 void slc_runtime_wait(struct slc_runtime *r, slc_time timeout)
 {
     uint32_t ticket = slc_parker_ticket(&r->control);
+    if (atomic_exchange(&r->woken, false)) return;
     for (unsigned i = 0; i < r->workers; i++) {
         if (slc_ring_waiting_spsc(&r->worker[i]->event) > 0) return;
     }
@@ -375,6 +376,12 @@ void slc_runtime_wait(struct slc_runtime *r, slc_time timeout)
 }
 
 void slc_runtime_wake(struct slc_runtime *r)
+{
+    atomic_store(&r->woken, true);
+    runtime_wake_control(r);
+}
+
+void runtime_wake_control(struct slc_runtime *r)
 {
     slc_parker_wake(&r->control);
     int fd = atomic_load(&r->fd);

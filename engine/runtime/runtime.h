@@ -138,7 +138,7 @@ SLC_MUST_CHECK enum slc_status slc_runtime_command(struct slc_runtime *runtime, 
 size_t slc_runtime_events(struct slc_runtime *runtime, unsigned worker, struct slc_note *events, size_t cap);
 /* Blocks until some worker has an event or `timeout` (ns) passes. */
 void slc_runtime_wait(struct slc_runtime *runtime, slc_time timeout);
-/* Wakes slc_runtime_wait(); any thread, and signal handlers. */
+/* Ends slc_runtime_wait(), the one in progress or else the next; any thread, and signal handlers. */
 void slc_runtime_wake(struct slc_runtime *runtime);
 /* Wakes `worker`: its run() is called soon, even if nothing came for it. Any thread. */
 void slc_runtime_poke(struct slc_runtime *runtime, unsigned worker);

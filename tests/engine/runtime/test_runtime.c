@@ -466,6 +466,29 @@ static void a_message_just_longer_than_a_slot_ends_its_connection_only(void **st
     rig_free(rig);
 }
 
+static void a_wake_before_the_wait_ends_it_once(void **state)
+{
+    struct rig *rig = rig_begin(state, SLC_PROTOCOL_WS_SERVER);
+    rig_start(rig);
+    slc_runtime_wake(rig->runtime);
+    slc_time begin = slc_now();
+    slc_runtime_wait(rig->runtime, 30 * SLC_SECOND);
+    assert_true(slc_now() - begin < 20 * SLC_SECOND);
+    begin = slc_now();
+    slc_runtime_wait(rig->runtime, 50 * SLC_MILLISECOND);
+    assert_true(slc_now() - begin >= 50 * SLC_MILLISECOND);
+    rig_free(rig);
+}
+
+static void threads_end_however_short_they_lived(void **state)
+{
+    for (unsigned i = 0; i < 100; i++) {
+        struct rig *rig = rig_begin(state, SLC_PROTOCOL_WS_SERVER);
+        rig_start(rig);
+        rig_free(rig);
+    }
+}
+
 /* ---- peers that do not read ---- */
 
 struct waiting {
@@ -824,6 +847,8 @@ int main(void)
         ON_BOTH(frames_of_a_closed_link_are_dropped_and_their_slots_come_home),
         ON_BOTH(a_message_just_longer_than_a_slot_ends_its_connection_only),
         ON_BOTH(a_connection_that_never_upgrades_is_dropped),
+        ON_BOTH(a_wake_before_the_wait_ends_it_once),
+        ON_BOTH(threads_end_however_short_they_lived),
         ON_BOTH(who_pings_and_does_not_read_loses_only_his_own_connection),
         ON_BOTH(what_a_peer_does_not_take_is_seen_as_waiting),
         ON_BOTH(deadlines_fire_once_and_never_early_even_beyond_what_the_wheel_was_made_for),
