@@ -2,6 +2,7 @@
 #include "crypto/base/random.h"
 #include "crypto/seal/gcm_siv.h"
 #include "crypto/sphinx/sphinx.h"
+#include "engine/node/replay.h"
 #include "net/wire/websocket.h"
 #include "tests/sim/model.h"
 #include "tests/sim/world.h"
@@ -32,12 +33,20 @@ REAL(void, slc_message_keys, uint8_t *const *, const uint8_t *const *, size_t)
 REAL(void, slc_aes128_ctr, uint8_t *const *, size_t, const uint8_t *const *, const uint8_t *const *, size_t)
 REAL(void, slc_seal, struct slc_seal_job *, size_t)
 REAL(enum slc_status, slc_unseal, struct slc_seal_job *, size_t)
+REAL(enum slc_status, slc_replay_new, struct slc_replay **, size_t)
 REAL(size_t, slc_ws_frame, uint8_t *, size_t, enum slc_ws_opcode, const uint8_t *)
 
 enum slc_status __wrap_slc_random_from_system(struct slc_random *random)
 {
     sim_random(random);
     return SLC_OK;
+}
+
+/* Smaller, so that it stays in the caches and is full now and then; still the packets of many seconds. */
+enum slc_status __wrap_slc_replay_new(struct slc_replay **replay, size_t remembered)
+{
+    (void)remembered;
+    return __real_slc_replay_new(replay, (size_t)1 << 16);
 }
 
 /* ---- mutations ---- */
