@@ -79,7 +79,7 @@ slc_time sim_app_send(struct sim_run *run)
         done++;
     }
     run->waiting_len -= done;
-    memmove(run->waiting, run->waiting + done, run->waiting_len * sizeof *run->waiting);
+    if (done > 0) memmove(run->waiting, run->waiting + done, run->waiting_len * sizeof *run->waiting);
     const struct sim_scenario *s = &run->scenario;
     while (run->next_plan < s->plan_count && run->origin + s->plans[run->next_plan].at <= slc_now()) {
         const struct sim_plan *plan = &s->plans[run->next_plan++];

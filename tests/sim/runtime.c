@@ -106,7 +106,7 @@ static void disown(const struct event *e, const struct slc_runtime *r)
 {
     if (e->kind != EVENT_LEAVE) return;
     struct frame *f = e->subject;
-    if (f->owner->runtime == r) f->counted = false;
+    if (f->counted && f->owner->runtime == r) f->counted = false;
 }
 
 /* Events of the dead may not be found in the queue. */
