@@ -15,6 +15,18 @@ static struct slc_traffic defaults(void)
     return traffic;
 }
 
+/* Option by option: between the fields are bytes that mean nothing. */
+static void assert_same(const struct slc_traffic *a, const struct slc_traffic *b)
+{
+    struct slc_traffic_option option;
+    for (size_t i = 0; slc_traffic_option(i, &option); i++) {
+        char of_a[300], of_b[300];
+        assert_true(slc_traffic_get(a, option.name, of_a, sizeof of_a));
+        assert_true(slc_traffic_get(b, option.name, of_b, sizeof of_b));
+        assert_string_equal(of_a, of_b);
+    }
+}
+
 /* ---- docs/protocol/4-client.md, section 13 ---- */
 
 /* Cuts the next cell out of a row "| a | b |"; NULL: no more. Trims it, and takes off what marks it up. */
@@ -178,7 +190,7 @@ static void expect_refusal(const char *text, enum slc_status status, const char 
     enum slc_status is = slc_traffic_set_text(&t, text, &error);
     if (is != status) fail_msg("%s: status %d, %s", text, is, error.text);
     if (strstr(error.text, says) == NULL) fail_msg("%s: says \"%s\", not \"%s\"", text, error.text, says);
-    assert_memory_equal(&t, &before, sizeof t);
+    assert_same(&t, &before);
 }
 
 static void what_is_wrong_is_said_and_changes_nothing(void **state)
@@ -228,7 +240,10 @@ static void what_is_read_back_can_be_set_again(void **state)
         assert_true(slc_traffic_get(&medium, option.name, text, sizeof text));
         if (option.effect) assert_int_equal(slc_traffic_set(&again, option.name, text, NULL), SLC_OK);
     }
-    assert_memory_equal(&again, &medium, sizeof medium);
+    assert_same(&again, &medium);
+    assert_int_equal(again.request_wait, medium.request_wait);
+    assert_int_equal(again.retransmissions, medium.retransmissions);
+    assert_int_equal(again.secondary_size, medium.secondary_size);
 }
 
 /* ---- presets (section 3.4) ---- */
@@ -256,7 +271,7 @@ static void presets_change_what_the_chapter_says(void **state)
     t.main_mean = 1;
     assert_int_equal(slc_traffic_preset(&t, "default", NULL), SLC_OK);
     struct slc_traffic d = defaults();
-    assert_memory_equal(&t, &d, sizeof t);
+    assert_same(&t, &d);
 }
 
 static void presets_that_exclude_each_other_are_refused(void **state)
@@ -270,7 +285,7 @@ static void presets_that_exclude_each_other_are_refused(void **state)
     assert_int_equal(slc_traffic_preset(&t, "fast,quick", &error), SLC_NOT_FOUND);
     assert_non_null(strstr(error.text, "quick"));
     assert_int_equal(slc_traffic_preset(&t, "fast,", &error), SLC_NOT_FOUND);
-    assert_memory_equal(&t, &before, sizeof t);
+    assert_same(&t, &before);
     assert_int_equal(slc_traffic_preset(&t, "fast,no-poisson", &error), SLC_OK);
     assert_true(t.main_mean == 4 * SLC_MILLISECOND && t.pacing == SLC_PACING_NONE);
     const char *name, *help;
