@@ -410,6 +410,7 @@ struct store {
     uint32_t requested;  /* SURBs asked for that have not come */
     uint32_t refreshing; /* of these, in place of stale ones */
     uint32_t repeats;
+    uint32_t most;                                 /* SURBs there were since a reply took one */
     int64_t heard;                                 /* ns of `now`: when SURBs came last */
     slc_time asked;                                /* when the last request was made */
     slc_time waits;                                /* since when fragments wait; 0: none did at the last look */

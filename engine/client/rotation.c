@@ -235,6 +235,7 @@ static void check_store(struct slc_clients *c, struct client *k, struct store *s
     throw_void(c, &s->stale, j);
     uint32_t moved = j->move ? make_stale(c, s) : 0;
     if (j->over) slc_store_throw(c, s, &s->stale, UINT32_MAX);
+    s->most = 0;
     if (is_forgotten(c, s, j)) {
         slc_store_drop(c, s, SLC_BAD_SURB);
     } else {

@@ -172,7 +172,9 @@ static enum slc_status find_way(struct slc_clients *c, struct client *k, struct 
         if (again) keep = reserve > 0 ? reserve - 1 : 0;
         if (m->kind == SLC_MESSAGE_SURB_REQUEST) keep = 0;
         plan->kind = PLAN_REPLY;
-        return slc_store_take(c, k, m->store, keep, &plan->ticket) ? SLC_OK : SLC_AGAIN;
+        if (!slc_store_take(c, k, m->store, keep, &plan->ticket)) return SLC_AGAIN;
+        if (m->kind == SLC_MESSAGE_REPLY) m->store->most = 0;
+        return SLC_OK;
     }
     plan->kind = PLAN_FRAGMENT;
     if (m->snapshot != c->snapshot) {

@@ -369,8 +369,12 @@ void slc_store_receive(struct slc_clients *c, struct client *k, const uint8_t ta
         return;
     }
     if (!put(c, k, s, surbs, now)) return;
-    s->heard = (int64_t)now;
-    s->repeats = 0;
+    /* Where there is no room, answers bring no more than requests cost: that is silence too, and ends like it. */
+    if (!asked_for || slc_store_count(s) > s->most) {
+        s->heard = (int64_t)now;
+        s->repeats = 0;
+        s->most = slc_store_count(s);
+    }
     unlink_age(k->replies, s);
     link_newest(k->replies, s);
     uint32_t reserve = c->traffic->surbs_minimum;
@@ -434,7 +438,10 @@ bool slc_store_take(struct slc_clients *c, struct client *k, struct store *s, ui
 {
     /* A packet under a retired key never arrives. */
     slc_time until = c->rotation.previous_until;
-    if (s->stale.count > 0 && until != 0 && c->now >= until) slc_store_throw(c, s, &s->stale, UINT32_MAX);
+    if (s->stale.count > 0 && until != 0 && c->now >= until) {
+        slc_store_throw(c, s, &s->stale, UINT32_MAX);
+        s->most = 0;
+    }
     if (slc_store_count(s) <= keep) return false;
     struct surb_pile *pile = s->fresh.count > 0 ? &s->fresh : &s->stale;
     struct surb_block *block = pile->first;

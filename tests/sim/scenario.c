@@ -98,7 +98,7 @@ static void draw_traffic(struct sim_scenario *s)
     t->request_drop = SLC_SECOND * between(&r, 20, 60);
     t->retransmissions = chance(&r, 0.2) ? between(&r, 1, 10) : 0;
     if (chance(&r, 0.1)) t->max_pending = between(&r, 100, 400);
-    if (chance(&r, 0.1)) t->max_stored_surbs = s->clients * between(&r, 40, 80);
+    if (chance(&r, 0.1)) t->max_stored_surbs = s->clients * between(&r, 4, 80);
     if (chance(&r, 0.1)) t->max_sender_tags = between(&r, 1, 4);
 }
 

@@ -156,6 +156,22 @@ static void a_peer_that_says_nothing_is_asked_seven_times_in_forty_seconds(void 
     mininet_free(net);
 }
 
+static void answers_that_find_no_room_are_no_progress(void **state)
+{
+    (void)state;
+    struct slc_traffic traffic = unpaced();
+    traffic.max_stored_surbs = traffic.surbs_minimum;
+    uint8_t tag[SLC_SENDER_TAG_BYTES];
+    struct mininet *net = introduced(29, &traffic, traffic.surbs_minimum, tag);
+    const struct slc_client_counters *counters = slc_clients_counters(net->clients);
+    reply(net, tag, 1);
+    mininet_run(net, 60 * SLC_SECOND);
+    assert_true(counters->surb_requests_served > 0);
+    assert_int_equal(net->client[1].expired, 1);
+    assert_int_equal(net->client[1].status, SLC_BAD_SURB);
+    mininet_free(net);
+}
+
 static void an_answer_begins_the_count_again(void **state)
 {
     (void)state;
@@ -271,6 +287,7 @@ int main(void)
         cmocka_unit_test(a_buffer_is_filled_before_anything_waits),
         cmocka_unit_test(above_the_maximum_nothing_is_asked_for),
         cmocka_unit_test(a_peer_that_says_nothing_is_asked_seven_times_in_forty_seconds),
+        cmocka_unit_test(answers_that_find_no_room_are_no_progress),
         cmocka_unit_test(an_answer_begins_the_count_again),
         cmocka_unit_test(who_is_answered_late_is_asked_first_not_given_up),
         cmocka_unit_test(a_repeat_may_take_one_of_the_reserve_and_a_request_the_last),
