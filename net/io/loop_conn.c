@@ -284,11 +284,6 @@ void loop_sent(struct slc_loop *loop, struct loop_conn *c, size_t len)
     if (c->state == CONN_DRAINING || has_output(c)) loop_dirty(loop, c);
 }
 
-void loop_send_failed(struct slc_loop *loop, struct loop_conn *c, int system_error)
-{
-    loop_fail(loop, c, SLC_IO, system_error, NULL);
-}
-
 /* ---- the end ---- */
 
 static void settle_result(struct loop_conn *c, enum slc_status result, int system_error, const char *reason)
@@ -310,6 +305,20 @@ void loop_drain(struct slc_loop *loop, struct loop_conn *c, enum slc_status resu
     /* Read on, to find the peer's end. */
     if (!c->read_ended) loop->backend->read(loop, c, true);
     loop_dirty(loop, c);
+}
+
+void loop_send_failed(struct slc_loop *loop, struct loop_conn *c, int system_error)
+{
+    bool hung_up = system_error == EPIPE || system_error == ECONNRESET;
+    if (!hung_up || c->state != CONN_OPEN || c->read_ended || !c->want_read) {
+        loop_fail(loop, c, SLC_IO, system_error, NULL);
+        return;
+    }
+    /* What the peer sent before it went is still to be read; somebody may count on it. */
+    settle_result(c, SLC_IO, system_error, NULL);
+    c->state = CONN_LINGERING;
+    loop_deadline(loop, c, loop_now() + LOOP_CLOSE_TIME);
+    loop->backend->read(loop, c, true);
 }
 
 void loop_fail(struct slc_loop *loop, struct loop_conn *c, enum slc_status result, int system_error, const char *reason)

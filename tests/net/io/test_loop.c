@@ -362,6 +362,31 @@ static void freeing_the_loop_resets_what_is_open_and_in_flight(void **state)
     close(fd);
 }
 
+static void what_came_before_a_reset_is_read_though_sending_fails_first(void **state)
+{
+    struct rig *rig = rig_of(state, 4);
+    struct slc_address bound = rig_listen(rig, NULL, RIG_SINK);
+    for (int i = 0; i < 50; i++) {
+        size_t closed = rig_count(rig, SLC_LOOP_CLOSED), accepted = rig_count(rig, SLC_LOOP_ACCEPTED);
+        int fd = peer_connect(&bound);
+        RIG_UNTIL(rig, rig_count(rig, SLC_LOOP_ACCEPTED) == accepted + 1);
+        slc_conn conn = rig_last(rig, SLC_LOOP_ACCEPTED, 0)->conn;
+        uint8_t *sent = rig_pattern(5000, (uint32_t)i);
+        assert_int_equal(write(fd, sent, 5000), 5000);
+        peer_reset(fd);
+        /* Too late for the peer; both the data and the failure wait for the next turn. */
+        static uint8_t answer[100];
+        assert_int_equal(slc_loop_send(rig->loop, conn, answer, sizeof answer, 7), SLC_OK);
+        RIG_UNTIL(rig, rig_count(rig, SLC_LOOP_CLOSED) == closed + 1);
+        assert_int_equal(rig->got[rig_slot(conn)].len, 5000);
+        assert_memory_equal(rig->got[rig_slot(conn)].bytes, sent, 5000);
+        assert_int_equal(rig_last(rig, SLC_LOOP_CLOSED, conn)->status, SLC_IO);
+        free(sent);
+    }
+    rig_check_order(rig);
+    rig_free(rig);
+}
+
 static void the_peers_reset_is_reported_with_its_error(void **state)
 {
     struct rig *rig = rig_of(state, 4);
@@ -624,6 +649,7 @@ int main(void)
         RIG_BOTH(an_orderly_close_gives_up_on_a_peer_that_does_not_read),
         RIG_BOTH(a_reset_is_a_reset_to_the_peer),
         RIG_BOTH(freeing_the_loop_resets_what_is_open_and_in_flight),
+        RIG_BOTH(what_came_before_a_reset_is_read_though_sending_fails_first),
         RIG_BOTH(the_peers_reset_is_reported_with_its_error),
         RIG_BOTH(a_peer_that_half_closes_still_gets_what_is_queued),
         RIG_BOTH(a_full_table_refuses_to_connect_and_pauses_accepting),
