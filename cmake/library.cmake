@@ -22,7 +22,7 @@ set(VERSION_SCRIPT ${PROJECT_SOURCE_DIR}/cmake/sluice.map)
 add_library(sluice_shared SHARED ${FLOOR_OBJECTS})
 target_link_libraries(sluice_shared PRIVATE ${FLOORS})
 target_link_options(sluice_shared PRIVATE -Wl,--version-script=${VERSION_SCRIPT} -Wl,--exclude-libs,ALL)
-if(NOT SLUICE_SANITIZE AND NOT SLUICE_FUZZ)
+if(NOT SLUICE_SANITIZE)
   target_link_options(sluice_shared PRIVATE -Wl,-z,defs -Wl,-z,now)
 endif()
 target_include_directories(sluice_shared INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
