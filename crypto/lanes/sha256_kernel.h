@@ -7,8 +7,8 @@
 #include "crypto/lanes/lanes_internal.h"
 #include "crypto/lanes/vector.h"
 
-/* A struct sha256_scratch, and what the compressions spill. */
-#define SLC_BURN_BYTES (128 * VECTOR_BYTES + 4096)
+/* A struct sha256_scratch, the tail of a message, and what the compressions spill. */
+#define SLC_BURN_BYTES (176 * VECTOR_BYTES + 4096)
 #include "crypto/base/burn.h"
 
 /* SHA-256 with one packet per 32-bit lane, and the key derivations and MACs made of it. Included by kernels.h. */
