@@ -87,11 +87,15 @@ static void free_blocks(struct slc_clients *c, struct surb_block *block)
 /* It has left its pile. A plan may still point into it. */
 static void spend(struct slc_clients *c, struct surb_block *block)
 {
-    struct client *k = &c->clients[block->store->client];
+    struct store *s = block->store;
+    struct client *k = &c->clients[s->client];
+    bool awaited = block->waits;
     slc_keep_block_end(c, k, block);
     slc_foreign_less(c, k, block_bytes(block));
     block->next = c->spent;
     c->spent = block;
+    /* Who waited for leave to use it would not be told: there may be others, or it is time to ask. */
+    if (awaited && s->messages != NULL) slc_send_resume(c, k, s);
 }
 
 void slc_surbs_discard(struct slc_clients *c)

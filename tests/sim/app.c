@@ -75,6 +75,7 @@ static bool submit(struct sim_run *run, uint32_t number)
 slc_time sim_app_send(struct sim_run *run)
 {
     size_t done = 0;
+    if (run->engine == NULL) return SLC_NEVER;
     while (done < run->waiting_len && submit(run, run->waiting[done])) {
         done++;
     }
@@ -138,10 +139,13 @@ static void deliver(struct sim_run *run, const struct slc_engine_event *event)
                    (unsigned long long)number, m->from, m->to, m->len, event->client, event->len);
         return;
     }
+    bool before = m->delivered > 0, twice = before && m->life == run->life;
     m->delivered++;
+    m->life = run->life;
+    run->result->again += before;
     run->result->delivered++;
     sim_trace(number << 8 | 0xde);
-    if (m->delivered > 1) {
+    if (twice) {
         sim_broken(run, "message %llu from client %u to %u was delivered twice", (unsigned long long)number, m->from,
                    m->to);
     }
@@ -156,7 +160,7 @@ static void settle(struct sim_run *run, const struct slc_engine_event *event)
     }
     struct sim_message *m = &run->messages[event->token];
     bool ends = event->kind != SLC_CLIENT_SENT;
-    bool again = m->acked || m->expired || (event->kind == SLC_CLIENT_SENT && m->sent);
+    bool again = m->acked || m->expired || m->died || (event->kind == SLC_CLIENT_SENT && m->sent);
     if (again || event->client != m->from || !m->submitted || (event->kind == SLC_CLIENT_ACKED && !m->sent)) {
         sim_broken(run, "message %llu: event %u after sent %d, acked %d, expired %d", (unsigned long long)event->token,
                    event->kind, m->sent, m->acked, m->expired);
@@ -198,6 +202,22 @@ static void take(struct sim_run *run, const struct slc_engine_event *event)
         break;
     default:
         break;
+    }
+}
+
+/* What the process had to tell is lost with it, too. */
+void sim_app_mourn(struct sim_run *run)
+{
+    for (size_t i = 0; i < run->message_count; i++) {
+        struct sim_message *m = &run->messages[i];
+        bool open = m->submitted && !m->acked && !m->expired && !m->died;
+        m->died |= open;
+        m->orphaned |= m->acked && m->delivered == 0;
+        run->open -= open;
+        run->result->died += open;
+    }
+    for (unsigned i = 0; i < run->scenario.clients; i++) {
+        run->clients[i].ready = false;
     }
 }
 

@@ -31,6 +31,16 @@ void sim_broken(struct sim_run *run, const char *format, ...)
 
 /* ---- packets on the first link ---- */
 
+/* Where it is, or would be. */
+static uint64_t *find(const struct sim_headers *h, uint64_t header)
+{
+    size_t place = header & (h->cap - 1);
+    while (h->slots[place] != 0 && h->slots[place] != header) {
+        place = (place + 1) & (h->cap - 1);
+    }
+    return &h->slots[place];
+}
+
 static bool is_new(struct sim_headers *h, uint64_t header)
 {
     if (h->used * 2 >= h->cap) {
@@ -50,11 +60,9 @@ static bool is_new(struct sim_headers *h, uint64_t header)
         h->slots = slots;
         h->cap = cap;
     }
-    size_t place = header & (h->cap - 1);
-    for (; h->slots[place] != 0; place = (place + 1) & (h->cap - 1)) {
-        if (h->slots[place] == header) return false;
-    }
-    h->slots[place] = header;
+    uint64_t *slot = find(h, header);
+    if (*slot == header) return false;
+    *slot = header;
     h->used++;
     return true;
 }
@@ -65,6 +73,16 @@ static void end_spell(struct sim_client *client)
     if (client->since < SPELL) client->gaps.len = client->spell;
     client->spell = client->gaps.len;
     client->since = 0;
+}
+
+void sim_check_life(struct sim_run *run)
+{
+    for (unsigned i = 0; i < run->scenario.clients; i++) {
+        end_spell(&run->clients[i]);
+        run->clients[i].connection = 0;
+    }
+    free(run->given_now.slots);
+    run->given_now = (struct sim_headers){0};
 }
 
 static void note_gap(struct sim_client *client, const struct sim_uplink *seen)
@@ -80,6 +98,24 @@ static void note_gap(struct sim_client *client, const struct sim_uplink *seen)
     client->packets++;
 }
 
+/*
+ * Clients do not know what an earlier life was given: a copy of a message that was on its way when the process died
+ * comes as if it were the first, and brings its SURBs once more.
+ */
+static void see_surb(void *self, uint64_t header)
+{
+    struct sim_run *run = self;
+    bool now = is_new(&run->given_now, header);
+    if (!is_new(&run->given, header) && now) (void)is_new(&run->given_again, header);
+}
+
+static bool was_given_again(struct sim_run *run, uint64_t header)
+{
+    bool was = run->given_again.cap > 0 && *find(&run->given_again, header) == header;
+    run->result->reused += was;
+    return was;
+}
+
 static void see_uplink(void *self, const struct sim_uplink *seen)
 {
     struct sim_run *run = self;
@@ -88,7 +124,7 @@ static void see_uplink(void *self, const struct sim_uplink *seen)
     if (number >= run->scenario.clients) return;
     run->result->packets++;
     if (seen->header == 0) sim_broken(run, "client %u sent a packet that was never built", number);
-    if (!is_new(&run->headers, seen->header)) {
+    if (!is_new(&run->headers, seen->header) && !was_given_again(run, seen->header)) {
         sim_broken(run, "client %u sent a Sphinx header that was sent before: %016llx", number,
                    (unsigned long long)seen->header);
     }
@@ -104,7 +140,7 @@ static void see_uplink(void *self, const struct sim_uplink *seen)
 
 size_t sim_memory(const struct sim_run *run)
 {
-    return slc_engine_client_memory(run->engine) + run->leaked;
+    return (run->engine == NULL ? 0 : slc_engine_client_memory(run->engine)) + run->leaked;
 }
 
 static void check_memory(struct sim_run *run)
@@ -129,7 +165,8 @@ static void after_event(void *self)
 
 void sim_check_begin(struct sim_run *run)
 {
-    sim_observe(&(struct sim_observer){.self = run, .uplink = see_uplink, .after_event = after_event});
+    sim_observe(
+        &(struct sim_observer){.self = run, .uplink = see_uplink, .surb = see_surb, .after_event = after_event});
 }
 
 void sim_check_free(struct sim_run *run)
@@ -138,6 +175,9 @@ void sim_check_free(struct sim_run *run)
         sim_samples_free(&run->clients[i].gaps);
     }
     free(run->headers.slots);
+    free(run->given.slots);
+    free(run->given_now.slots);
+    free(run->given_again.slots);
 }
 
 /* ---- at the end ---- */
@@ -145,13 +185,15 @@ void sim_check_free(struct sim_run *run)
 static bool disturbs(const struct sim_scenario *s)
 {
     return sim_has(s, SIM_CUT) || sim_has(s, SIM_CRASH) || sim_has(s, SIM_FORGET) || sim_has(s, SIM_HOLD) ||
-           sim_has(s, SIM_FREEZE) || sim_has(s, SIM_TIGHT) || sim_has(s, SIM_CLOCK);
+           sim_has(s, SIM_FREEZE) || sim_has(s, SIM_TIGHT) || sim_has(s, SIM_CLOCK) || sim_has(s, SIM_KILL);
 }
 
 /* Whether a packet may be under way for so long that its key is retired meanwhile, through nobody's fault. */
 static bool is_late(const struct sim_scenario *s)
 {
     if (!sim_has(s, SIM_ROTATE)) return false;
+    /* What was made before a crash is sent after it: of a rotation, by its parity, that could be the next. */
+    if (s->validity_epochs == 2 && (sim_has(s, SIM_CRASH) || sim_has(s, SIM_FORGET))) return true;
     return sim_has(s, SIM_SLOW) || sim_has(s, SIM_PAUSE) || sim_has(s, SIM_HOLD) || sim_has(s, SIM_FREEZE) ||
            sim_has(s, SIM_CLOCK);
 }
@@ -192,13 +234,14 @@ static void check_messages(struct sim_run *run, const struct slc_client_counters
     uint64_t vanished = 0;
     for (size_t i = 0; i < run->message_count; i++) {
         const struct sim_message *m = &run->messages[i];
-        if (!m->submitted || m->acked == m->expired) {
+        if (!m->submitted || m->acked + m->expired + m->died != 1) {
             sim_broken(run,
-                       "message %zu of %u bytes from client %u to %u: %s; sent %d, acked %d, expired %d, delivered %u",
+                       "message %zu of %u bytes from client %u to %u: %s; sent %d, acked %d, expired %d, died %d, "
+                       "delivered %u",
                        i, m->len, m->from, m->to, m->submitted ? "never settled" : "never taken", m->sent, m->acked,
-                       m->expired, m->delivered);
+                       m->expired, m->died, m->delivered);
         }
-        vanished += m->acked && m->delivered == 0;
+        vanished += m->acked && m->delivered == 0 && !m->orphaned;
     }
     /* Lost with a connection, or come when their client had given that connection up. */
     uint64_t excused = sim_numbers()->binary_down_lost + sim_numbers()->binary_down_taken - taken_in(c);
@@ -217,6 +260,30 @@ static void equal(struct sim_run *run, const char *what, uint64_t a, const char 
     }
 }
 
+/* What applications heard; a process that dies takes what it has not told with it. */
+static void told(struct sim_run *run, const char *what, uint64_t clients, uint64_t applications)
+{
+    if (run->life == 1 || clients < applications) equal(run, what, clients, "applications", applications);
+}
+
+/* What must survive a process, did. */
+static void check_lives(struct sim_run *run, const struct slc_client_counters *c, const struct slc_node_counters *n)
+{
+    const struct sim_scenario *s = &run->scenario;
+    struct slc_keeper_report report;
+    slc_engine_storage(run->engine, &report);
+    if (report.failing) sim_broken(run, "the storage fails at the end, on a disk that is well");
+    if (!sim_has(s, SIM_FORGET)) {
+        equal(run, "registrations", n->clients_registered, "clients, and those whose registration was not durable",
+              s->clients + run->unregistered);
+    }
+    /* A new process does not know what the last was given: a copy on its way then comes as if it were the first. */
+    if (run->result->again > c->retransmitted && !sim_has(s, SIM_TWICE)) {
+        sim_broken(run, "%llu messages were delivered in two lives, only %llu packets were sent again",
+                   (unsigned long long)run->result->again, (unsigned long long)c->retransmitted);
+    }
+}
+
 static void check_clients(struct sim_run *run, const struct slc_client_counters *c)
 {
     uint64_t sent = 0, delivered = 0;
@@ -224,10 +291,10 @@ static void check_clients(struct sim_run *run, const struct slc_client_counters 
         sent += run->messages[i].sent;
         delivered += run->messages[i].delivered;
     }
-    equal(run, "messages sent: clients count", c->messages_sent, "applications", sent);
-    equal(run, "messages acked: clients count", c->messages_acked, "applications", run->result->acked);
+    told(run, "messages sent: clients count", c->messages_sent, sent);
+    told(run, "messages acked: clients count", c->messages_acked, run->result->acked);
     if (run->scenario.options.mutation != SIM_LOSE_MESSAGE) {
-        equal(run, "messages delivered: clients count", c->messages_delivered, "applications", delivered);
+        told(run, "messages delivered: clients count", c->messages_delivered, delivered);
     }
     uint64_t packets = c->real_sent + c->retransmitted + c->cover_sent + c->surb_packets_sent;
     equal(run, "packets: clients count", packets, "links", sim_numbers()->binary_up_sent);
@@ -314,10 +381,11 @@ void sim_check_end(struct sim_run *run)
 {
     struct slc_client_counters clients;
     struct slc_node_counters nodes;
-    slc_engine_counters(run->engine, &clients);
+    sim_life_counters(run, &clients);
     slc_localnet_counters(run->net, SLC_ALL_NODES, &nodes);
     check_messages(run, &clients, &nodes);
     check_clients(run, &clients);
+    check_lives(run, &clients, &nodes);
     check_nodes(run, &nodes);
     check_streams(run);
     for (unsigned i = 0; i < run->scenario.clients; i++) {

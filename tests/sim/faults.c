@@ -110,6 +110,7 @@ static void refresh(struct sim_run *run)
     struct slc_error error = {0};
     struct slc_topology *topology;
     struct slc_rotation_info info;
+    if (run->engine == NULL) return; /* the next one begins with the newest */
     if (slc_localnet_topology(run->net, &topology, &error) != SLC_OK) {
         sim_broken(run, "the network describes itself badly: %s", error.text);
         return;
@@ -133,6 +134,19 @@ slc_time sim_epochs_pass(struct sim_run *run)
     return run->refresh != 0 && run->refresh < next ? run->refresh : next;
 }
 
+/* Slow for a while, or worse. */
+static void disturb_disk(const struct sim_action *a)
+{
+    slc_time until = slc_now() + a->duration;
+    if (a->kind == SIM_FULL) {
+        sim_disk_full(until);
+    } else if (a->amount < 0.3) {
+        sim_disk_still(until);
+    } else {
+        sim_disk_slow(until, 20 * SLC_MILLISECOND + (slc_time)(a->amount * 480 * (double)SLC_MILLISECOND));
+    }
+}
+
 static void begin(struct sim_run *run, const struct sim_action *a)
 {
     switch (a->kind) {
@@ -153,6 +167,13 @@ static void begin(struct sim_run *run, const struct sim_action *a)
     case SIM_FREEZE:
         sim_freeze(a->amount < 0.5 ? "slc" : "mix", slc_now() + a->duration);
         break;
+    case SIM_DISK:
+    case SIM_FULL:
+        disturb_disk(a);
+        break;
+    case SIM_KILL:
+        sim_life_end(run, a->amount < 0.5);
+        break;
     case SIM_TCP:
         if (a->node >= 0) sim_path_cut(port_of(run, a->node, false), 1);
         break;
@@ -163,6 +184,7 @@ static void begin(struct sim_run *run, const struct sim_action *a)
 
 static void end(struct sim_run *run, const struct sim_action *a)
 {
+    if (a->kind == SIM_KILL) sim_life_begin(run);
     if (a->kind != SIM_CRASH && a->kind != SIM_FORGET) return;
     if (a->kind == SIM_FORGET) {
         enum slc_status status = slc_localnet_forget(run->net, a->node);
@@ -207,4 +229,7 @@ void sim_faults_heal(struct sim_run *run)
         if (run->faults->end[i] != 0) run->faults->end[i] = now_of(run);
     }
     run->next_action = run->scenario.action_count;
+    sim_disk_slow(0, 0);
+    sim_disk_still(0);
+    sim_disk_full(0);
 }

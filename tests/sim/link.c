@@ -73,6 +73,13 @@ void sim_mark_header(const uint8_t *packet)
     memcpy(&f->header, packet, sizeof f->header);
 }
 
+void sim_mark_surb(const uint8_t *header)
+{
+    uint64_t fingerprint;
+    memcpy(&fingerprint, header, sizeof fingerprint);
+    if (sim.observer.surb != NULL) sim.observer.surb(sim.observer.self, fingerprint);
+}
+
 /* ---- ends of connections ---- */
 
 static struct end *find(const struct end_name *name)
@@ -333,14 +340,14 @@ void sim_path_cut(uint16_t port, double share)
     }
 }
 
-void links_drop(struct slc_runtime *r)
+void links_drop(struct slc_runtime *r, bool reset)
 {
     for (uint32_t n = 0; r->ends != NULL && n < r->end_count; n++) {
         struct end *e = &r->ends[n];
         struct end *peer = e->used ? find(&e->peer) : NULL;
         if (peer == NULL || peer->closing) continue;
-        peer->broken = peer->closing = true;
-        tell_closed(arrival(e), &e->peer, SLC_IO);
+        if (reset) peer->broken = peer->closing = true;
+        tell_closed(arrival(e), &e->peer, reset ? SLC_IO : SLC_CLOSED);
     }
 }
 

@@ -139,12 +139,13 @@ static void print_scenario(const struct sim_options *options)
     (void)printf(
         "%u clients (%u silent) on %u workers, %u gateways and %u mixnodes on %u; %s, main %.0f ms, loop %.0f ms, "
         "hops %.0f and %.0f ms, repeats %u; links %.2f + %.0f ms, turns %.3f ms; rings %u, slots %zu; "
-        "epochs %u s, %u a rotation, lag %.1f s; %zu messages in %.1f s\n",
+        "epochs %u s, %u a rotation, lag %.1f s; disk %.1f ms, %zu bytes; %zu messages in %.1f s\n",
         s.clients, s.silent, s.engine_workers, s.gateways, s.mixnodes, s.net_workers,
         t->pacing == SLC_PACING_POISSON ? "paced" : "unpaced", (double)t->main_mean / 1e6, (double)t->loop_mean / 1e6,
         (double)t->hop_delay / 1e6, (double)t->ack_hop_delay / 1e6, t->retransmissions, (double)s.delay / 1e6,
         (double)s.jitter / 1e6, (double)s.grain / 1e6, s.ring_entries, s.small_slots, (unsigned)s.epoch_seconds,
-        s.validity_epochs, (double)s.refresh_lag / 1e9, s.plan_count, (double)s.active / 1e9);
+        s.validity_epochs, (double)s.refresh_lag / 1e9, (double)s.disk_delay / 1e6, s.keeper_bytes, s.plan_count,
+        (double)s.active / 1e9);
     for (size_t i = 0; i < s.action_count; i++) {
         const struct sim_action *a = &s.actions[i];
         (void)printf("%9.3f s  %-9s node %2d  for %6.3f s  %.2f\n", (double)a->at / 1e9, sim_fault_name(a->kind),
@@ -169,8 +170,8 @@ static void print_success(const struct sim_options *options, const struct sim_re
 {
     double virtual = (double)r->virtual_time / 1e9;
     (void)printf("seed %" PRIu64 "  trace %016" PRIx64 "  %5.0f s in %6.2f s  %8" PRIu64 " packets  %5" PRIu64
-                 " messages: %" PRIu64 " acked, %" PRIu64 " expired, %" PRIu64 " delivered\n",
-                 options->seed, r->trace, virtual, r->seconds, r->packets, r->messages, r->acked, r->expired,
+                 " messages: %" PRIu64 " acked, %" PRIu64 " expired, %" PRIu64 " died, %" PRIu64 " delivered\n",
+                 options->seed, r->trace, virtual, r->seconds, r->packets, r->messages, r->acked, r->expired, r->died,
                  r->delivered);
     if (options->clients == 0) return;
     (void)printf("%.1f virtual seconds a processor second, %.0f packets a processor second, %.1f events a packet\n",

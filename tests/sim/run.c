@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-/* A network, an engine with its clients, their applications; the phases of a run; what is left of it. */
+/* A network, and what lives on it; the phases of a run; what is left of it. */
 
 #define CONNECT_LIMIT (60 * SLC_SECOND)
 #define DRAIN_LIMIT   (600 * SLC_SECOND)
@@ -44,46 +44,6 @@ static void make_network(struct sim_run *run)
     run->epoch = slc_localnet_network(run->net)->epoch_id;
 }
 
-static void add_clients(struct sim_run *run)
-{
-    const struct sim_scenario *s = &run->scenario;
-    struct slc_random random;
-    const struct slc_node *gateways[16];
-    size_t n = slc_topology_gateways(run->topology, gateways, 16);
-    slc_random_from_number(&random, s->options.seed, 99);
-    for (uint32_t i = 0; i < s->clients; i++) {
-        struct slc_client_setup setup = {0};
-        uint32_t client;
-        slc_client_keys_generate(&setup.keys, &random);
-        memcpy(setup.gateway, gateways[i % n]->identity, sizeof setup.gateway);
-        must(slc_engine_add(run->engine, &setup, &client), &(struct slc_error){0});
-        slc_engine_recipient(run->engine, client, &run->clients[client].recipient);
-    }
-}
-
-static void make_engine(struct sim_run *run)
-{
-    const struct sim_scenario *s = &run->scenario;
-    struct slc_error error = {0};
-    struct slc_engine_config config;
-    struct slc_rotation_info info;
-    slc_engine_config_default(&config);
-    config.runtime.workers = s->engine_workers;
-    config.runtime.small_slots = s->small_slots;
-    config.runtime.large_slots = s->large_slots;
-    config.runtime.max_connections = 4 * s->clients + 64;
-    config.runtime.timers = 4096;
-    config.traffic = s->traffic;
-    config.max_clients = s->clients;
-    config.message_slots = 256;
-    slc_localnet_rotation_info(run->net, &info);
-    must(slc_engine_new(&run->engine, &config, run->topology, &info, &error), &error);
-    run->clients = calloc(s->clients, sizeof *run->clients);
-    if (run->clients == NULL) abort();
-    add_clients(run);
-    must(slc_engine_start(run->engine, &error), &error);
-}
-
 /* ---- phases ---- */
 
 static slc_time earlier(slc_time a, slc_time b)
@@ -100,6 +60,10 @@ static void live(struct sim_run *run, slc_time until, bool (*done)(const struct 
             next = earlier(next, sim_epochs_pass(run));
             next = earlier(next, sim_faults_obey(run));
             next = earlier(next, sim_app_send(run));
+        }
+        if (run->engine == NULL) {
+            sim_sleep(next);
+            continue;
         }
         slc_engine_wait(run->engine, next > slc_now() ? next - slc_now() : 0);
         sim_app_poll(run);
@@ -156,7 +120,7 @@ static void finish(struct sim_run *run, const struct timespec *begin)
     r->seconds = (double)(end.tv_sec - begin->tv_sec) + (double)(end.tv_nsec - begin->tv_nsec) * 1e-9;
     for (size_t i = 0; i < run->message_count; i++) {
         const struct sim_message *m = &run->messages[i];
-        r->outcome = r->outcome * 31 + m->acked + 2U * m->expired + 4U * m->delivered;
+        r->outcome = r->outcome * 31 + m->acked + 2U * m->expired + 4U * m->delivered + 8U * m->died;
     }
 }
 
@@ -166,6 +130,7 @@ bool sim_run(const struct sim_options *options, struct sim_result *result, void 
     (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
     *result = (struct sim_result){0};
     struct sim_run run = {.result = result};
+    struct slc_error error = {0};
     sim_scenario_draw(&run.scenario, options);
     const struct sim_scenario *s = &run.scenario;
     sim_world_begin(&(struct sim_world_config){.seed = options->seed,
@@ -175,16 +140,22 @@ bool sim_run(const struct sim_options *options, struct sim_result *result, void 
                                                .ring_entries = s->ring_entries,
                                                .unix_start = UNIX_START,
                                                .model = options->model,
-                                               .mutation = options->mutation});
+                                               .mutation = options->mutation,
+                                               .disk_delay = s->disk_delay,
+                                               .keeper_bytes = s->keeper_bytes});
     sim_trace_to(trace);
     make_network(&run);
-    make_engine(&run);
+    run.clients = calloc(s->clients, sizeof *run.clients);
+    if (run.clients == NULL) abort();
+    if (s->storage) must(slc_storage_open(&run.storage, NULL, &error), &error);
+    sim_life_begin(&run);
     sim_faults_init(&run);
     sim_check_begin(&run);
     pass_through_phases(&run);
     if (!run.failed) sim_check_end(&run);
     finish(&run, &begin);
     slc_engine_free(run.engine);
+    slc_storage_close(run.storage);
     slc_localnet_free(run.net);
     slc_topology_release(run.topology);
     sim_world_end();

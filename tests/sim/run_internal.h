@@ -14,13 +14,17 @@ struct sim_message {
     bool anonymous, reply;
     uint8_t tag[SLC_SENDER_TAG_BYTES];
     bool submitted, sent, acked, expired;
+    bool died;     /* open when the process died */
+    bool orphaned; /* acked and not delivered when the process died: what there was of it may have been in its memory */
     uint8_t status; /* of EXPIRED */
     uint32_t delivered;
+    uint32_t life;    /* of the last delivery */
     uint32_t replies; /* still to be given */
 };
 
 struct sim_client {
     struct slc_recipient recipient;
+    uint64_t identity; /* in the storage; 0: none */
     bool ready, was_ready, failed, spoke;
     uint32_t connection; /* of the packet seen last */
     slc_time last;
@@ -40,7 +44,11 @@ struct sim_run {
     struct sim_scenario scenario;
     struct sim_result *result;
     struct slc_localnet *net;
-    struct slc_engine *engine;
+    struct slc_engine *engine; /* NULL: its process died, the next has not begun */
+    struct slc_storage *storage;
+    uint32_t life;
+    struct slc_client_counters past; /* of earlier lives                                         */
+    uint64_t unregistered;           /* clients of which the storage did not know when a life began */
     struct slc_topology *topology;
     struct sim_client *clients;
     struct sim_message *messages;
@@ -50,7 +58,8 @@ struct sim_run {
     size_t waiting_len, waiting_cap;
     size_t open; /* submitted, neither acked nor expired */
     struct sim_headers headers;
-    size_t packet_bytes; /* of the frames of the first packet seen */
+    struct sim_headers given, given_now, given_again; /* SURBs: in all lives, in this one, in this one and an earlier */
+    size_t packet_bytes;                              /* of the frames of the first packet seen */
     uint64_t events;
     uint64_t mutated;
     bool failed, ending;
@@ -74,6 +83,18 @@ slc_time sim_app_send(struct sim_run *run);
 void sim_app_poll(struct sim_run *run);
 void sim_app_free(struct sim_run *run);
 
+/* The process died: its messages end with it. */
+void sim_app_mourn(struct sim_run *run);
+
+/* ---- life.c ---- */
+
+/* Its first life; the next one, of the same identities, on what the last has left. */
+void sim_life_begin(struct sim_run *run);
+/* The process dies, by a reset of its connections or an end of them. */
+void sim_life_end(struct sim_run *run, bool reset);
+/* Of all lives. */
+void sim_life_counters(const struct sim_run *run, struct slc_client_counters *counters);
+
 /* ---- faults.c ---- */
 
 void sim_faults_init(struct sim_run *run);
@@ -91,6 +112,8 @@ void sim_check_begin(struct sim_run *run);
 /* Between epochs: no packet for a retired key comes any more. */
 void sim_check_keys(struct sim_run *run, bool new_epoch);
 void sim_check_end(struct sim_run *run);
+/* Connections of the next life are none of this. */
+void sim_check_life(struct sim_run *run);
 void sim_check_free(struct sim_run *run);
 size_t sim_memory(const struct sim_run *run);
 

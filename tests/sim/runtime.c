@@ -96,41 +96,34 @@ void slc_runtime_stop(struct slc_runtime *r)
         for (size_t n; (n = slc_ring_pop_spsc(&w->command, notes, NOTES)) > 0;) {
             if (w->role.command != NULL) w->role.command(w->role.self, notes, n, sim.now);
         }
-        if (w->role.stop != NULL) w->role.stop(w->role.self, sim.now);
+        if (w->role.stop != NULL && !r->killed) w->role.stop(w->role.self, sim.now);
     }
-    links_drop(r);
+    if (!r->killed) links_drop(r, true);
     r->stopped = true;
 }
 
-static void disown(const struct event *e, const struct slc_runtime *r)
+/* Its commands are still taken when it is freed, for the memory that they hold; nobody hears of it. */
+void sim_kill(const char *name, bool reset)
 {
-    if (e->kind != EVENT_LEAVE) return;
-    struct frame *f = e->subject;
-    if (f->counted && f->owner->runtime == r) f->counted = false;
+    for (size_t i = 0; i < MAX_RUNTIMES; i++) {
+        struct slc_runtime *r = sim.runtimes[i];
+        if (r == NULL || strcmp(r->name, name) != 0) continue;
+        links_drop(r, reset);
+        r->killed = true;
+        keeper_kill();
+    }
 }
 
-/* Events of the dead may not be found in the queue. */
-static void forget_events(const struct slc_runtime *r)
+/* Timers and turns; of what leaves later only the place that it holds. */
+static bool is_of_runtime(const struct event *e, const void *runtime)
 {
-    size_t kept = 0, n = sim.heap_len;
-    sim.heap_len = sim.frames = 0;
-    struct event *events = malloc((n + 1) * sizeof *events);
-    if (events == NULL) abort();
-    for (size_t i = 0; i < n; i++) {
-        const struct event *e = &sim.heap[i];
-        disown(e, r);
-        bool of_timer = e->kind == EVENT_TIMER && e->subject == r;
-        bool of_worker = e->kind == EVENT_TURN && ((struct slc_worker *)e->subject)->runtime == r;
-        if (!of_timer && !of_worker) events[kept++] = *e;
+    const struct slc_runtime *r = runtime;
+    if (e->kind == EVENT_LEAVE) {
+        struct frame *f = e->subject;
+        if (f->counted && f->owner->runtime == r) f->counted = false;
     }
-    /* In the order of making, so that it stays what it was. */
-    for (size_t i = 0; i < kept; i++) {
-        uint64_t order = sim.order;
-        sim.order = events[i].order;
-        world_add(events[i].at, (enum event_kind)events[i].kind, events[i].subject);
-        sim.order = order;
-    }
-    free(events);
+    return (e->kind == EVENT_TIMER && e->subject == r) ||
+           (e->kind == EVENT_TURN && ((struct slc_worker *)e->subject)->runtime == r);
 }
 
 static void worker_free(struct slc_worker *w)
@@ -154,7 +147,7 @@ void slc_runtime_free(struct slc_runtime *r)
 {
     if (r == NULL) return;
     slc_runtime_stop(r);
-    forget_events(r);
+    world_forget(is_of_runtime, r);
     for (size_t i = 0; i < MAX_RUNTIMES; i++) {
         if (sim.runtimes[i] == r) sim.runtimes[i] = NULL;
     }
@@ -163,7 +156,12 @@ void slc_runtime_free(struct slc_runtime *r)
     }
     slc_wheel_free(r->wheel);
     free(r->ends);
-    free(r);
+    if (r->killed) {
+        r->next_dead = sim.dead;
+        sim.dead = r;
+    } else {
+        free(r);
+    }
 }
 
 /* ---- control thread ---- */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum stream { STREAM_NETWORK = 1, STREAM_TRAFFIC, STREAM_MESSAGES, STREAM_FAULTS = 16 };
+enum stream { STREAM_NETWORK = 1, STREAM_TRAFFIC, STREAM_MESSAGES, STREAM_STORAGE, STREAM_FAULTS = 16 };
 enum { MOST_ACTIONS = 8, LONGEST_MESSAGE = 60000, PACKETS_A_SECOND = 400 };
 
 static const char *const names[SIM_FAULT_KINDS] = {
@@ -156,6 +156,17 @@ static void draw_messages(struct sim_scenario *s)
     if (s->plan_count > 0) qsort(s->plans, s->plan_count, sizeof *s->plans, by_time);
 }
 
+static void draw_storage(struct sim_scenario *s)
+{
+    struct slc_random r;
+    slc_random_from_number(&r, s->options.seed, STREAM_STORAGE);
+    s->storage = chance(&r, 1.0 / 3);
+    if (!s->storage) return;
+    bool slow = chance(&r, 0.25), narrow = chance(&r, 0.25);
+    s->disk_delay = slow ? SLC_MILLISECOND * between(&r, 20, 500) : SLC_MICROSECOND * between(&r, 100, 2000);
+    s->keeper_bytes = narrow ? (size_t)1024 * between(&r, 128, 1024) : 0;
+}
+
 /* ---- faults ---- */
 
 static void add_action(struct sim_scenario *s, const struct sim_action *action)
@@ -177,6 +188,8 @@ static slc_time longest(enum sim_fault kind)
         return 10 * SLC_SECOND;
     case SIM_FREEZE:
         return 2 * SLC_SECOND;
+    case SIM_KILL:
+        return 5 * SLC_SECOND;
     default:
         return 15 * SLC_SECOND;
     }
@@ -206,8 +219,10 @@ static void draw_actions(struct sim_scenario *s, struct slc_random *r, enum sim_
 static void draw_fault(struct sim_scenario *s, enum sim_fault kind)
 {
     struct slc_random r;
+    bool of_storage = kind == SIM_DISK || kind == SIM_FULL || kind == SIM_KILL;
     slc_random_from_number(&r, s->options.seed, (uint64_t)STREAM_FAULTS + kind);
-    if (!chance(&r, 0.25) || (s->options.without & 1U << kind) != 0) return;
+    if (!chance(&r, of_storage ? 0.5 : 0.25) || (s->options.without & 1U << kind) != 0) return;
+    if (of_storage && !s->storage) return;
     switch (kind) {
     case SIM_TIGHT:
         s->ring_entries = 1U << between(&r, 4, 7);
@@ -284,6 +299,7 @@ void sim_scenario_draw(struct sim_scenario *s, const struct sim_options *options
     draw_network(s);
     draw_traffic(s);
     draw_messages(s);
+    draw_storage(s);
     for (int kind = 0; kind < SIM_FAULT_KINDS; kind++) {
         draw_fault(s, (enum sim_fault)kind);
     }

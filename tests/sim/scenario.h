@@ -28,7 +28,10 @@
     X(JITTER, "jitter", "links are slow and uneven")                                                                   \
     X(TWICE, "twice", "a gateway gives its clients everything twice")                                                  \
     X(NOACKS, "noacks", "a gateway keeps back the acks for its clients")                                               \
-    X(ROTATE, "rotate", "epochs are short, and the nodes' keys rotate")
+    X(ROTATE, "rotate", "epochs are short, and the nodes' keys rotate")                                                \
+    X(DISK, "disk", "the clients' disk is slow, or stands still")                                                      \
+    X(FULL, "full", "it is full")                                                                                      \
+    X(KILL, "kill", "the clients' process dies, and another goes on with its storage")
 
 enum sim_fault {
 #define X(name, flag, text) SIM_##name,
@@ -74,6 +77,9 @@ struct sim_scenario {
     size_t small_slots, large_slots;
     uint32_t ring_entries;
     bool tcp_hops, frames_v8;
+    bool storage;        /* clients keep what must survive   */
+    slc_time disk_delay; /* of a transaction                 */
+    size_t keeper_bytes; /* that may wait for it; 0: default */
     uint64_t epoch_seconds;
     uint32_t validity_epochs;
     slc_time refresh_lag;       /* how long after a new epoch clients learn of it */

@@ -35,8 +35,10 @@ static struct sim_options quiet(uint64_t seed, bool model)
 static void identical_seeds_give_identical_traces(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 8; seed++) {
-        const struct sim_options options = {.seed = seed, .model = true};
+    /* Of the last ones' clients the process dies. */
+    const uint64_t seeds[] = {1, 2, 3, 4, 5, 6, 7, 22, 40};
+    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
+        const struct sim_options options = {.seed = seeds[i], .model = true};
         const struct sim_result first = run(options), second = run(options);
         assert_int_equal(first.trace, second.trace);
         assert_int_equal(first.events, second.events);
@@ -99,19 +101,23 @@ static void real_packets_bear_faults(void **state)
 static void surbs_that_come_too_late_are_not_used(void **state)
 {
     (void)state;
-    const struct sim_options options = {.seed = 14, .model = true};
+    const struct sim_options options = {.seed = 666, .model = true};
     const struct sim_result result = run(options);
     must_pass(&result, options.seed);
 }
 
-static void expect_broken(enum sim_mutation mutation, const char *words)
+static void expect_broken_in(struct sim_options options, enum sim_mutation mutation, const char *words)
 {
-    struct sim_options options = quiet(5, true);
     options.mutation = mutation;
     const struct sim_result result = run(options);
     if (result.passed || strstr(result.invariant, words) == NULL) {
         fail_msg("mutation %u: expected \"%s\", found \"%s\"", mutation, words, result.invariant);
     }
+}
+
+static void expect_broken(enum sim_mutation mutation, const char *words)
+{
+    expect_broken_in(quiet(5, true), mutation, words);
 }
 
 static void what_is_broken_is_found(void **state)
@@ -128,6 +134,36 @@ static void what_is_broken_is_found(void **state)
     expect_broken(SIM_FORGET_FRAME, "on their way");
 }
 
+/* Nothing goes wrong but that the process dies. */
+static struct sim_options deadly(uint64_t seed)
+{
+    return (struct sim_options){.seed = seed, .model = true, .without = ALL_FAULTS & ~(1U << SIM_KILL)};
+}
+
+static void what_a_dead_process_forgot_is_found(void **state)
+{
+    (void)state;
+    const uint64_t seeds[] = {22, 80, 188};
+    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
+        const struct sim_result sane = run(deadly(seeds[i]));
+        must_pass(&sane, seeds[i]);
+        assert_true(sane.died > 0);
+    }
+    expect_broken_in(deadly(22), SIM_FORGET_LEASE, "header that was sent before");
+    expect_broken_in(deadly(80), SIM_FORGET_KEY, "could not be read");
+    expect_broken_in(deadly(188), SIM_FORGET_KEY, "acked and never delivered");
+}
+
+/* A copy of a message, on its way when the process died, comes to the next as if it were the first. */
+static void a_message_may_be_delivered_again_to_the_next_life(void **state)
+{
+    (void)state;
+    const struct sim_options options = {.seed = 471, .model = true};
+    const struct sim_result result = run(options);
+    must_pass(&result, options.seed);
+    assert_true(result.again > 0 || result.reused > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +174,8 @@ int main(void)
         cmocka_unit_test(real_packets_bear_faults),
         cmocka_unit_test(surbs_that_come_too_late_are_not_used),
         cmocka_unit_test(what_is_broken_is_found),
+        cmocka_unit_test(what_a_dead_process_forgot_is_found),
+        cmocka_unit_test(a_message_may_be_delivered_again_to_the_next_life),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,6 +25,7 @@ void sim_world_begin(const struct sim_world_config *config)
     sim.now = SLC_SECOND;
     slc_random_from_number(&sim.random, config->seed, 0);
     sim.streams = 1000;
+    slc_random_from_number(&sim.disk.random, config->seed, 1);
     must(slc_pool_init(&sim.small, sizeof(struct frame) + SLC_SLOT_SMALL, SMALL_FRAMES) == SLC_OK &&
              slc_pool_init(&sim.large, sizeof(struct frame) + SLC_SLOT_LARGE, LARGE_FRAMES) == SLC_OK,
          "no memory");
@@ -36,6 +37,11 @@ void sim_world_end(void)
         event_discard(&sim.heap[i]);
     }
     free(sim.heap);
+    while (sim.dead != NULL) {
+        struct slc_runtime *next = sim.dead->next_dead;
+        free(sim.dead);
+        sim.dead = next;
+    }
     slc_pool_free(&sim.small);
     slc_pool_free(&sim.large);
     sim = (struct world){0};
@@ -103,6 +109,25 @@ void world_add(slc_time at, enum event_kind kind, void *subject)
     sim.frames += is_frame(&event);
 }
 
+void world_forget(bool (*of)(const struct event *event, const void *who), const void *who)
+{
+    size_t kept = 0, n = sim.heap_len;
+    sim.heap_len = sim.frames = 0;
+    struct event *events = malloc((n + 1) * sizeof *events);
+    must(events != NULL, "no memory");
+    for (size_t i = 0; i < n; i++) {
+        if (!of(&sim.heap[i], who)) events[kept++] = sim.heap[i];
+    }
+    /* In the order of making, so that it stays what it was. */
+    for (size_t i = 0; i < kept; i++) {
+        uint64_t order = sim.order;
+        sim.order = events[i].order;
+        world_add(events[i].at, (enum event_kind)events[i].kind, events[i].subject);
+        sim.order = order;
+    }
+    free(events);
+}
+
 static struct event take_first(void)
 {
     struct event first = sim.heap[0];
@@ -142,6 +167,9 @@ static void happen(const struct event *event)
     case EVENT_NOTICE:
         notice_give(event->subject);
         break;
+    case EVENT_DISK:
+        keeper_disk(event->subject);
+        break;
     }
 }
 
@@ -159,10 +187,16 @@ bool world_step(slc_time until)
     return true;
 }
 
+void sim_sleep(slc_time until)
+{
+    while (world_step(until)) {
+    }
+}
+
 bool runtime_alive(const struct slc_runtime *runtime)
 {
     for (size_t i = 0; i < MAX_RUNTIMES; i++) {
-        if (sim.runtimes[i] == runtime) return runtime != NULL && !runtime->stopped;
+        if (sim.runtimes[i] == runtime) return runtime != NULL && !runtime->stopped && !runtime->killed;
     }
     return false;
 }

@@ -20,6 +20,8 @@ enum sim_mutation {
     SIM_DAMAGE,        /* a bit of one packet changes between two nodes                  */
     SIM_LEAK,          /* memory grows                                                   */
     SIM_FORGET_FRAME,  /* a frame is neither delivered nor counted as lost               */
+    SIM_FORGET_LEASE,  /* records of SURBs' release are called durable, and lost         */
+    SIM_FORGET_KEY,    /* the same of reply keys                                         */
     SIM_MUTATIONS
 };
 
@@ -32,6 +34,8 @@ struct sim_world_config {
     uint64_t unix_start;   /* wall clock at the beginning, seconds                                      */
     bool model;            /* the model of cryptography in place of the real one (model.h)              */
     enum sim_mutation mutation;
+    slc_time disk_delay; /* of a transaction of the storage, about                                     */
+    size_t keeper_bytes; /* most bytes of a worker's records that are not durable; 0: as the real one  */
 };
 
 void sim_world_begin(const struct sim_world_config *config);
@@ -52,6 +56,20 @@ void sim_clock_step(int64_t seconds);
 /* The workers of a runtime (by its configured name) get no processor before `until`. */
 void sim_freeze(const char *name, slc_time until);
 
+/* ---- the clients' disk and process ---- */
+
+/* Transactions take about `delay` until then; none ends; each fails. */
+void sim_disk_slow(slc_time until, slc_time delay);
+void sim_disk_still(slc_time until);
+void sim_disk_full(slc_time until);
+/*
+ * The process with this runtime (by its configured name) dies: nothing of it happens any more, no record is written.
+ * Its peers learn it by resets, which overtake what it sent, or else after it. What is left is to free the engine.
+ */
+void sim_kill(const char *name, bool reset);
+/* Lets time pass without a process that waits. */
+void sim_sleep(slc_time until);
+
 /* ---- what there is to see ---- */
 
 /* A frame that leaves on a client's link (WS_CLIENT side), as an observer of that link sees it. */
@@ -68,6 +86,7 @@ struct sim_uplink {
 struct sim_observer {
     void *self;
     void (*uplink)(void *self, const struct sim_uplink *seen);
+    void (*surb)(void *self, uint64_t header); /* a client takes it out of a message */
     void (*after_event)(void *self);
 };
 void sim_observe(const struct sim_observer *observer);
@@ -93,6 +112,8 @@ void sim_trace_to(void *file);
 
 /* Marks the slot that a data packet was built in; what lies in no slot is ignored. */
 void sim_mark_header(const uint8_t *packet);
+/* The header of a SURB that a client was given. */
+void sim_mark_surb(const uint8_t *header);
 bool sim_model(void);
 enum sim_mutation sim_mutation(void);
 void sim_random(struct slc_random *random);

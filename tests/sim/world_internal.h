@@ -13,7 +13,7 @@
 
 enum { MAX_RUNTIMES = 8, MAX_WORKERS = 16, MAX_LISTENERS = 256, BATCH = 256, QUEUE_FRAMES = 4096 };
 
-enum event_kind { EVENT_TURN, EVENT_TIMER, EVENT_LEAVE, EVENT_ARRIVE, EVENT_CONNECT, EVENT_NOTICE };
+enum event_kind { EVENT_TURN, EVENT_TIMER, EVENT_LEAVE, EVENT_ARRIVE, EVENT_CONNECT, EVENT_NOTICE, EVENT_DISK };
 
 struct event {
     slc_time at;
@@ -91,6 +91,8 @@ struct slc_runtime {
     char name[6];
     unsigned workers;
     bool started, stopped, woken;
+    bool killed; /* with its process: no orderly end */
+    struct slc_runtime *next_dead;
     struct slc_worker *worker[MAX_WORKERS];
     struct slc_wheel *wheel;
     slc_time timer_at;
@@ -115,6 +117,12 @@ struct notice {
     uint64_t token;
 };
 
+/* The clients' disk. */
+struct disk {
+    struct slc_random random;
+    slc_time slow_until, slow_delay, still_until, full_until;
+};
+
 struct world {
     struct sim_world_config config;
     slc_time now;
@@ -123,6 +131,8 @@ struct world {
     struct event *heap;
     size_t heap_len, heap_cap;
     struct slc_runtime *runtimes[MAX_RUNTIMES];
+    struct slc_runtime *dead; /* killed ones, so that no other has their address: what is under way names them */
+    struct disk disk;
     struct listener listeners[MAX_LISTENERS];
     size_t listener_count;
     uint16_t next_port;
@@ -138,6 +148,8 @@ extern struct world sim;
 void world_add(slc_time at, enum event_kind kind, void *subject);
 /* The next event at or before `until`; false: none, and the clock stands at `until`. */
 bool world_step(slc_time until);
+/* Events of the dead do not happen. */
+void world_forget(bool (*of)(const struct event *event, const void *who), const void *who);
 bool runtime_alive(const struct slc_runtime *runtime);
 
 /* ---- runtime.c ---- */
@@ -154,9 +166,17 @@ void frame_arrive(struct frame *frame);
 void connect_now(struct connect_request *request);
 void notice_give(struct notice *notice);
 struct frame *frame_of(const uint8_t *inside);
-/* A runtime is gone: its connections break. */
-void links_drop(struct slc_runtime *runtime);
+/* A runtime is gone: its connections end, by a reset, or after what is under way. */
+void links_drop(struct slc_runtime *runtime, bool reset);
 /* Frees what an event that will not happen holds. */
 void event_discard(const struct event *event);
+
+/* ---- keeper.c ---- */
+
+struct slc_keeper;
+/* A transaction ends. */
+void keeper_disk(struct slc_keeper *keeper);
+/* Its process dies. */
+void keeper_kill(void);
 
 #endif

@@ -193,6 +193,40 @@ static void a_stalled_disk_holds_up_what_needs_it_and_nothing_else(void **state)
     finish(net, &disk);
 }
 
+/* The simulator found it: whoever waited for the disk to release SURBs waited on when those were thrown away. */
+static void who_waits_for_surbs_that_make_room_for_others_takes_the_next(void **state)
+{
+    (void)state;
+    struct disk disk = {.others = 2};
+    struct slc_traffic traffic = unpaced();
+    traffic.max_stored_surbs = 240;
+    traffic.surbs_minimum = 0;
+    struct mininet *net = mininet_new_kept(14, 3, &traffic, disk_keep, &disk);
+    mininet_ready(net);
+    uint8_t tag[SLC_SENDER_TAG_BYTES];
+    for (uint32_t surbs = 40; surbs <= 200; surbs += 160) {
+        assert_int_equal(mininet_send(net, 0, 2, surbs, text, sizeof text, true, surbs), SLC_OK);
+        disk_run(&disk, net, SLC_SECOND, SLC_MILLISECOND);
+        struct mininet_delivery *d = mininet_next(net);
+        assert_non_null(d);
+        memcpy(tag, d->tag, sizeof tag);
+        mininet_forget(d);
+    }
+    /* 21 fragments, and 10 of the first 40 SURBs may be used. */
+    assert_int_equal(mininet_reply(net, 2, tag, 2, big, 32000), SLC_OK);
+    mininet_run(net, SLC_SECOND);
+    const struct slc_client_counters *counters = slc_clients_counters(net->clients);
+    assert_int_equal(counters->surbs_used, 10);
+    assert_int_equal(mininet_send(net, 1, 2, 3, text, sizeof text, true, 200), SLC_OK);
+    mininet_run(net, SLC_SECOND);
+    assert_in_range(counters->surbs_outlived, 31, 200);
+    disk_run(&disk, net, SLC_SECOND, SLC_MILLISECOND);
+    assert_int_equal(net->client[2].acked, 1);
+    mininet_forget(mininet_next(net));
+    expect_reply(net, 32000);
+    finish(net, &disk);
+}
+
 static void a_prompt_disk_holds_up_nothing(void **state)
 {
     (void)state;
@@ -300,6 +334,7 @@ int main(void)
         cmocka_unit_test(a_restarted_client_still_serves_requests_and_keeps_its_tag),
         cmocka_unit_test(a_crash_costs_few_surbs_and_an_orderly_end_none),
         cmocka_unit_test(a_stalled_disk_holds_up_what_needs_it_and_nothing_else),
+        cmocka_unit_test(who_waits_for_surbs_that_make_room_for_others_takes_the_next),
         cmocka_unit_test(a_prompt_disk_holds_up_nothing),
         cmocka_unit_test(a_full_disk_takes_keys_again_when_there_is_room),
         cmocka_unit_test(over_many_crashes_no_surb_is_used_twice),
