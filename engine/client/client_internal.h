@@ -24,6 +24,7 @@
  *   ask.c      when to ask for more SURBs, and when to stop
  *   rotation.c key rotations: which SURBs are stale, which are void
  *   keep.c     records of what must survive, and what waits for the disk
+ *   seen.c     which SURBs of others came in an earlier life
  *   foreign.c  bounds on what strangers can make the clients of one owner hold
  *   surbs.c    SURBs for messages that carry some, in batches
  *   statistics.c reports to a provider, if one is named
@@ -430,6 +431,9 @@ struct replies {
     struct contact *contacts; /* whom we wrote to anonymously; then the oldest is overwritten */
     uint32_t contacts_cap, contacts_len, contacts_next;
     struct slc_index contact_index;
+    struct seen *seen; /* a ring of lists of SURBs that came, oldest first */
+    uint32_t seen_cap, seen_first, seen_len;
+    struct slc_index seen_index;
     struct store **stores;
     uint32_t stores_cap, stores_len;
     struct slc_index store_index;
@@ -525,6 +529,16 @@ void slc_rotation_run(struct slc_clients *c, slc_time now);
 const struct slc_topology *slc_rotation_snapshot(const struct slc_clients *c, uint8_t rotation);
 void slc_rotation_free(struct slc_clients *c);
 
+/* ---- seen.c ---- */
+
+/* Whether the list of SURBs that begins with the key of this digest came before. */
+bool slc_seen(const struct client *k, const uint8_t digest[SLC_SURB_DIGEST_BYTES]);
+/* It has come; `at`: unix seconds. What is too old, or too much, is forgotten. SLC_NO_MEMORY. */
+SLC_MUST_CHECK enum slc_status slc_seen_add(struct slc_clients *c, struct client *k,
+                                            const uint8_t digest[SLC_SURB_DIGEST_BYTES], int64_t at);
+void slc_seen_free(struct replies *r);
+size_t slc_seen_memory(const struct replies *r);
+
 /* ---- keep.c ---- */
 
 /* Number of the record; 0: nothing is kept; SLC_KEEP_FULL: it was not. */
@@ -536,6 +550,8 @@ void slc_keep_lease(struct slc_clients *c, const struct client *k, struct surb_b
 void slc_keep_settle(struct slc_clients *c, const struct client *k);
 /* Nobody waits for its SURBs any more. */
 void slc_keep_lease_forget(struct slc_clients *c, struct surb_block *block);
+/* The block's own record, `number`, releases its first SURBs. */
+void slc_keep_first(struct slc_clients *c, struct surb_block *block, uint64_t number);
 /* The block is no more. */
 void slc_keep_block_end(struct slc_clients *c, const struct client *k, struct surb_block *block);
 /* The message's SURBs are made: it is queued now, or when their keys are durable. */

@@ -56,6 +56,14 @@ void slc_keep_lease(struct slc_clients *c, const struct client *k, struct surb_b
     join_leases(c, block);
 }
 
+void slc_keep_first(struct slc_clients *c, struct surb_block *block, uint64_t number)
+{
+    block->leasing = block->released;
+    block->released = 0;
+    block->lease = number;
+    join_leases(c, block);
+}
+
 void slc_keep_block_end(struct slc_clients *c, const struct client *k, struct surb_block *block)
 {
     slc_keep_lease_forget(c, block);
@@ -117,6 +125,8 @@ enum slc_status slc_clients_restore(struct slc_clients *c, uint32_t index, const
         return slc_reply_tag_restore(c, k, record);
     case SLC_RECORD_SURBS:
         return slc_store_restore(c, k, record, now);
+    case SLC_RECORD_SEEN:
+        return slc_seen_add(c, k, record->digest, record->at);
     default:
         return record->kind < SLC_RECORD_KINDS ? SLC_OK : SLC_BAD_ARGUMENT;
     }

@@ -12,12 +12,14 @@
  *
  * A crash at any instant loses no key and uses no SURB twice, because
  *   - a message that carries SURBs of ours leaves only when all their KEY records are durable;
- *   - a SURB of another goes on the wire only when a record that counts it as released is durable, or when its block
- *     is not on the disk yet (records are written in order, and the block's own names the first released ones).
+ *   - a SURB of another goes on the wire only when a record that counts it as released is durable; the block's own
+ *     releases the first ones;
+ *   - SURBs that came before are known again, should a copy of their message come to the next process.
  * SURBs are released some ahead of their use, so that sending seldom waits; those released and not used are lost in a
  * crash. An orderly end gives them back (slc_clients_settle()).
  *
- * Without keep() nothing is recorded and nothing waits.
+ * Without keep() nothing is recorded and nothing waits. While keep() has no room, SURBs that come are used without a
+ * record: only then a crash forgets that they came.
  */
 
 enum slc_client_record_kind {
@@ -31,6 +33,8 @@ enum slc_client_record_kind {
     SLC_RECORD_LEASE,     /* of that block so many are released from now on: block, released. May be less than before,
                              at an orderly end                                                                   */
     SLC_RECORD_SURBS_END, /* the block is used up or void: block                                                 */
+    SLC_RECORD_SEEN,      /* SURBs of another came, before their block's record: digest (of the first one's key), at */
+    SLC_RECORD_SEEN_END,  /* they are too old to come again: digest                                               */
     SLC_RECORD_KINDS
 };
 

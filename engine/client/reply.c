@@ -329,6 +329,7 @@ void slc_replies_free(struct slc_clients *c, struct client *k)
     slc_index_free(&r->key_index);
     free(r->contacts);
     slc_index_free(&r->contact_index);
+    slc_seen_free(r);
     free(r);
     k->replies = NULL;
 }
@@ -336,7 +337,7 @@ void slc_replies_free(struct slc_clients *c, struct client *k)
 size_t slc_replies_memory(const struct replies *r)
 {
     if (r == NULL) return 0;
-    return sizeof *r + r->keys_cap * sizeof *r->keys + r->contacts_cap * sizeof *r->contacts +
+    return sizeof *r + slc_seen_memory(r) + r->keys_cap * sizeof *r->keys + r->contacts_cap * sizeof *r->contacts +
            slc_index_memory(&r->key_index) + slc_index_memory(&r->contact_index) + slc_index_memory(&r->store_index) +
            r->stores_cap * (sizeof(struct store *)) + r->stores_len * sizeof(struct store) +
            (size_t)r->stored * (SLC_REPLY_SURB_BYTES + 8);

@@ -320,11 +320,28 @@ void slc_stores_shed(struct slc_clients *c, struct client *k, size_t bytes)
     }
 }
 
+/* False: these SURBs came before, in this life or an earlier one. */
+static bool first_time(struct slc_clients *c, struct client *k, const struct slc_surb_list *surbs, slc_time now)
+{
+    if (c->port.keep == NULL) return true;
+    uint8_t digest[SLC_SURB_DIGEST_BYTES];
+    slc_surb_digest(digest, surbs->surbs.data);
+    if (slc_seen(k, digest)) return false;
+    int64_t at = slc_unix(c, now);
+    if (slc_seen_add(c, k, digest, at) != SLC_OK) return false;
+    (void)slc_keep(c, k, &(struct slc_client_record){.kind = SLC_RECORD_SEEN, .digest = digest, .at = at});
+    return true;
+}
+
 static bool put(struct slc_clients *c, struct client *k, struct store *s, const struct slc_surb_list *surbs,
                 slc_time now)
 {
     struct replies *r = k->replies;
     uint32_t came = (uint32_t)surbs->count;
+    if (!first_time(c, k, surbs, now)) {
+        COUNT(c, k, surbs_refused, came);
+        return false;
+    }
     uint32_t count = fitting(c, k, surbs, make_surb_room(c, k, s, came));
     COUNT(c, k, surbs_refused, came - count);
     if (count == 0) return false;
@@ -348,6 +365,7 @@ static bool put(struct slc_clients *c, struct client *k, struct store *s, const 
     }
     struct surb_block *block = block_new(c, s, &record, now);
     if (block == NULL) return false;
+    if (record.block != 0) slc_keep_first(c, block, number);
     slc_pile_append(&s->fresh, block);
     r->stored += count;
     COUNT(c, k, surbs_stored, count);

@@ -267,9 +267,9 @@ enum slc_status slc_storage_provide(struct slc_storage *s, uint64_t count, struc
 
 static enum slc_status forget(struct slc_storage *s, uint64_t identity, struct slc_error *error)
 {
-    static const enum statement steps[] = {STATEMENT_FORGET_SURBS,         STATEMENT_FORGET_BLOCKS,
-                                           STATEMENT_FORGET_TAGS,          STATEMENT_FORGET_KEYS,
-                                           STATEMENT_FORGET_REGISTRATIONS, STATEMENT_FORGET_IDENTITY};
+    static const enum statement steps[] = {
+        STATEMENT_FORGET_SURBS, STATEMENT_FORGET_BLOCKS,        STATEMENT_FORGET_TAGS,    STATEMENT_FORGET_KEYS,
+        STATEMENT_FORGET_SEEN,  STATEMENT_FORGET_REGISTRATIONS, STATEMENT_FORGET_IDENTITY};
     enum slc_status status = SLC_OK;
     for (size_t i = 0; i < sizeof steps / sizeof *steps && status == SLC_OK; i++) {
         sqlite3_stmt *step = slc_storage_statement(s, steps[i]);

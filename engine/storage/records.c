@@ -70,6 +70,13 @@ static void check_key(uint8_t check[ROW_CHECK_BYTES], uint64_t identity, const s
     slc_row_check(check, pieces, sizeof pieces / sizeof *pieces);
 }
 
+static void check_seen(uint8_t check[ROW_CHECK_BYTES], uint64_t identity, const struct slc_client_record *r)
+{
+    const struct slc_bytes pieces[] = {slc_bytes(&identity, sizeof identity), slc_bytes(&r->at, sizeof r->at),
+                                       slc_bytes(r->digest, SLC_SURB_DIGEST_BYTES)};
+    slc_row_check(check, pieces, sizeof pieces / sizeof *pieces);
+}
+
 static void check_tag(uint8_t check[ROW_CHECK_BYTES], uint64_t identity, const struct slc_client_record *r)
 {
     const struct slc_bytes pieces[] = {slc_bytes(&identity, sizeof identity),
@@ -114,6 +121,18 @@ static enum slc_status put_key(struct slc_storage *s, uint64_t identity, const s
     slc_row_bind(put, 3, r->key, SLC_SURB_KEY_BYTES);
     (void)sqlite3_bind_int64(put, 4, r->at);
     slc_row_bind(put, 5, check, sizeof check);
+    return slc_storage_do(s, put, error);
+}
+
+static enum slc_status put_seen(struct slc_storage *s, uint64_t identity, const struct slc_client_record *r,
+                                struct slc_error *error)
+{
+    uint8_t check[ROW_CHECK_BYTES];
+    check_seen(check, identity, r);
+    sqlite3_stmt *put = begin(s, STATEMENT_SEEN_PUT, identity);
+    slc_row_bind(put, 2, r->digest, SLC_SURB_DIGEST_BYTES);
+    (void)sqlite3_bind_int64(put, 3, r->at);
+    slc_row_bind(put, 4, check, sizeof check);
     return slc_storage_do(s, put, error);
 }
 
@@ -188,9 +207,12 @@ static enum slc_status apply_one(struct slc_storage *s, uint64_t identity, const
     case SLC_RECORD_KEY:
         return put_key(s, identity, r, error);
     case SLC_RECORD_KEY_END:
-        statement = begin(s, STATEMENT_KEY_END, identity);
+    case SLC_RECORD_SEEN_END:
+        statement = begin(s, r->kind == SLC_RECORD_KEY_END ? STATEMENT_KEY_END : STATEMENT_SEEN_END, identity);
         slc_row_bind(statement, 2, r->digest, SLC_SURB_DIGEST_BYTES);
         return slc_storage_do(s, statement, error);
+    case SLC_RECORD_SEEN:
+        return put_seen(s, identity, r, error);
     case SLC_RECORD_TAG:
         return put_tag(s, identity, r, error);
     case SLC_RECORD_TAG_END:
@@ -242,6 +264,17 @@ static bool take_key(sqlite3_stmt *row, uint64_t identity, struct slc_client_rec
     if (r->digest == NULL || r->key == NULL) return false;
     check_key(check, identity, r);
     return same_check(row, 3, check);
+}
+
+static bool take_seen(sqlite3_stmt *row, uint64_t identity, struct slc_client_record *r)
+{
+    uint8_t check[ROW_CHECK_BYTES];
+    *r = (struct slc_client_record){.kind = SLC_RECORD_SEEN,
+                                    .digest = slc_row_blob(row, 0, SLC_SURB_DIGEST_BYTES),
+                                    .at = sqlite3_column_int64(row, 1)};
+    if (r->digest == NULL) return false;
+    check_seen(check, identity, r);
+    return same_check(row, 2, check);
 }
 
 static bool take_tag(sqlite3_stmt *row, uint64_t identity, struct slc_client_record *r)
@@ -342,6 +375,7 @@ enum slc_status slc_storage_load(struct slc_storage *s, uint64_t identity,
 {
     static const struct table tables[] = {{STATEMENT_KEY_ALL, take_key, "a reply key"},
                                           {STATEMENT_TAG_ALL, take_tag, "a sender tag"},
+                                          {STATEMENT_SEEN_ALL, take_seen, "a mark of SURBs that came"},
                                           {STATEMENT_BLOCK_ALL, take_surbs, "a block of SURBs"}};
     (void)pthread_mutex_lock(&s->turn);
     enum slc_status status = find_identity(s, identity, error);

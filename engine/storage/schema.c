@@ -14,6 +14,8 @@ const char slc_schema_tables[] =
     "row_check BLOB NOT NULL, PRIMARY KEY(identity, digest)) WITHOUT ROWID;"
     "CREATE TABLE tag(identity INTEGER NOT NULL, recipient BLOB NOT NULL, tag BLOB NOT NULL, row_check BLOB NOT NULL, "
     "PRIMARY KEY(identity, recipient)) WITHOUT ROWID;"
+    "CREATE TABLE seen(identity INTEGER NOT NULL, digest BLOB NOT NULL, at INTEGER NOT NULL, row_check BLOB NOT NULL, "
+    "PRIMARY KEY(identity, digest)) WITHOUT ROWID;"
     /* Leases change often, SURBs never: so the ones lie apart from the others. */
     "CREATE TABLE block(identity INTEGER NOT NULL, block INTEGER NOT NULL, released INTEGER NOT NULL, "
     "count INTEGER NOT NULL, surb_bytes INTEGER NOT NULL, explicit_keys INTEGER NOT NULL, rotation INTEGER NOT NULL, "

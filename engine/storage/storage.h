@@ -100,9 +100,9 @@ void slc_stored_record_free(struct slc_stored_record *record);
 SLC_MUST_CHECK enum slc_status slc_storage_apply(struct slc_storage *storage, struct slc_stored_record *const *records,
                                                  size_t n, struct slc_error *error);
 /*
- * What is left of an identity's records, as such: its KEYs, oldest first, its TAGs, its SURBS in order of block with
- * `released` as the last LEASE said; the registration is in slc_stored_client. `each` may not call back into the
- * storage, and what it is handed lives during the call; what it returns ends the load unless it is SLC_OK.
+ * What is left of an identity's records, as such: its KEYs and SEENs, oldest first, its TAGs, its SURBS in order of
+ * block with `released` as the last LEASE said; the registration is in slc_stored_client. `each` may not call back into
+ * the storage, and what it is handed lives during the call; what it returns ends the load unless it is SLC_OK.
  * SLC_NOT_FOUND.
  */
 SLC_MUST_CHECK enum slc_status slc_storage_load(struct slc_storage *storage, uint64_t identity,

@@ -42,6 +42,9 @@ enum { APPLICATION_ID = 0x536c7569, SCHEMA_VERSION = 1 };
     X(KEY_PUT, "INSERT OR REPLACE INTO reply_key VALUES(?1, ?2, ?3, ?4, ?5)")                                          \
     X(KEY_END, "DELETE FROM reply_key WHERE identity = ?1 AND digest = ?2")                                            \
     X(KEY_ALL, "SELECT digest, key, at, row_check FROM reply_key WHERE identity = ?1 ORDER BY at")                     \
+    X(SEEN_PUT, "INSERT OR REPLACE INTO seen VALUES(?1, ?2, ?3, ?4)")                                                  \
+    X(SEEN_END, "DELETE FROM seen WHERE identity = ?1 AND digest = ?2")                                                \
+    X(SEEN_ALL, "SELECT digest, at, row_check FROM seen WHERE identity = ?1 ORDER BY at")                              \
     X(TAG_PUT, "INSERT OR REPLACE INTO tag VALUES(?1, ?2, ?3, ?4)")                                                    \
     X(TAG_END, "DELETE FROM tag WHERE identity = ?1 AND recipient = ?2")                                               \
     X(TAG_ALL, "SELECT recipient, tag, row_check FROM tag WHERE identity = ?1")                                        \
@@ -54,6 +57,7 @@ enum { APPLICATION_ID = 0x536c7569, SCHEMA_VERSION = 1 };
     X(BLOCK_SPENT, BLOCK_COLUMNS " WHERE b.released >= b.count LIMIT 1 OFFSET ?1")                                     \
     X(FORGET_SURBS, "DELETE FROM surbs WHERE id IN (SELECT surbs FROM block WHERE identity = ?1)")                     \
     X(FORGET_BLOCKS, "DELETE FROM block WHERE identity = ?1")                                                          \
+    X(FORGET_SEEN, "DELETE FROM seen WHERE identity = ?1")                                                             \
     X(FORGET_TAGS, "DELETE FROM tag WHERE identity = ?1")                                                              \
     X(FORGET_KEYS, "DELETE FROM reply_key WHERE identity = ?1")                                                        \
     X(FORGET_REGISTRATIONS, "DELETE FROM registration WHERE identity = ?1")                                            \

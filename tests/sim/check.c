@@ -81,8 +81,6 @@ void sim_check_life(struct sim_run *run)
         end_spell(&run->clients[i]);
         run->clients[i].connection = 0;
     }
-    free(run->given_now.slots);
-    run->given_now = (struct sim_headers){0};
 }
 
 static void note_gap(struct sim_client *client, const struct sim_uplink *seen)
@@ -98,24 +96,6 @@ static void note_gap(struct sim_client *client, const struct sim_uplink *seen)
     client->packets++;
 }
 
-/*
- * Clients do not know what an earlier life was given: a copy of a message that was on its way when the process died
- * comes as if it were the first, and brings its SURBs once more.
- */
-static void see_surb(void *self, uint64_t header)
-{
-    struct sim_run *run = self;
-    bool now = is_new(&run->given_now, header);
-    if (!is_new(&run->given, header) && now) (void)is_new(&run->given_again, header);
-}
-
-static bool was_given_again(struct sim_run *run, uint64_t header)
-{
-    bool was = run->given_again.cap > 0 && *find(&run->given_again, header) == header;
-    run->result->reused += was;
-    return was;
-}
-
 static void see_uplink(void *self, const struct sim_uplink *seen)
 {
     struct sim_run *run = self;
@@ -124,7 +104,7 @@ static void see_uplink(void *self, const struct sim_uplink *seen)
     if (number >= run->scenario.clients) return;
     run->result->packets++;
     if (seen->header == 0) sim_broken(run, "client %u sent a packet that was never built", number);
-    if (!is_new(&run->headers, seen->header) && !was_given_again(run, seen->header)) {
+    if (!is_new(&run->headers, seen->header)) {
         sim_broken(run, "client %u sent a Sphinx header that was sent before: %016llx", number,
                    (unsigned long long)seen->header);
     }
@@ -165,8 +145,7 @@ static void after_event(void *self)
 
 void sim_check_begin(struct sim_run *run)
 {
-    sim_observe(
-        &(struct sim_observer){.self = run, .uplink = see_uplink, .surb = see_surb, .after_event = after_event});
+    sim_observe(&(struct sim_observer){.self = run, .uplink = see_uplink, .after_event = after_event});
 }
 
 void sim_check_free(struct sim_run *run)
@@ -175,9 +154,6 @@ void sim_check_free(struct sim_run *run)
         sim_samples_free(&run->clients[i].gaps);
     }
     free(run->headers.slots);
-    free(run->given.slots);
-    free(run->given_now.slots);
-    free(run->given_again.slots);
 }
 
 /* ---- at the end ---- */

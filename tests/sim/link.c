@@ -73,13 +73,6 @@ void sim_mark_header(const uint8_t *packet)
     memcpy(&f->header, packet, sizeof f->header);
 }
 
-void sim_mark_surb(const uint8_t *header)
-{
-    uint64_t fingerprint;
-    memcpy(&fingerprint, header, sizeof fingerprint);
-    if (sim.observer.surb != NULL) sim.observer.surb(sim.observer.self, fingerprint);
-}
-
 /* ---- ends of connections ---- */
 
 static struct end *find(const struct end_name *name)

@@ -15,8 +15,8 @@ struct sim_result {
     uint64_t trace;      /* hash of all that happened            */
     uint64_t outcome;    /* hash of what applications saw, times left out */
     uint64_t messages, acked, expired, delivered, replies, died;
-    uint64_t again, reused; /* deliveries of what an earlier life was given; packets with a SURB that came so */
-    uint64_t packets;       /* data packets of clients on their first links */
+    uint64_t again;   /* deliveries of what an earlier life was given */
+    uint64_t packets; /* data packets of clients on their first links */
     uint64_t events;
     slc_time virtual_time;
     double seconds; /* of processor, one thread */

@@ -58,8 +58,7 @@ struct sim_run {
     size_t waiting_len, waiting_cap;
     size_t open; /* submitted, neither acked nor expired */
     struct sim_headers headers;
-    struct sim_headers given, given_now, given_again; /* SURBs: in all lives, in this one, in this one and an earlier */
-    size_t packet_bytes;                              /* of the frames of the first packet seen */
+    size_t packet_bytes; /* of the frames of the first packet seen */
     uint64_t events;
     uint64_t mutated;
     bool failed, ending;

@@ -37,11 +37,6 @@ REAL(enum slc_status, slc_unseal, struct slc_seal_job *, size_t)
 REAL(enum slc_status, slc_replay_new, struct slc_replay **, size_t)
 REAL(size_t, slc_ws_frame, uint8_t *, size_t, enum slc_ws_opcode, const uint8_t *)
 
-struct slc_clients;
-struct client;
-REAL(void, slc_store_receive, struct slc_clients *, struct client *, const uint8_t *, const struct slc_surb_list *,
-     bool, slc_time)
-
 enum slc_status __wrap_slc_random_from_system(struct slc_random *random)
 {
     sim_random(random);
@@ -107,16 +102,6 @@ enum slc_status __wrap_slc_surbs_use(struct slc_sphinx_scratch *scratch, struct 
         if (jobs[i].status == SLC_OK) sim_mark_header(jobs[i].out);
     }
     return status;
-}
-
-/* Another's SURBs, as a client takes them out of a message. */
-void __wrap_slc_store_receive(struct slc_clients *clients, struct client *client, const uint8_t *tag,
-                              const struct slc_surb_list *surbs, bool asked_for, slc_time now)
-{
-    for (size_t i = 0; i < surbs->count; i++) {
-        sim_mark_surb(surbs->surbs.data + i * surbs->surb_bytes + SLC_SURB_KEY_BYTES);
-    }
-    __real_slc_store_receive(clients, client, tag, surbs, asked_for, now);
 }
 
 /* ---- keys ---- */

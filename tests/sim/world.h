@@ -86,7 +86,6 @@ struct sim_uplink {
 struct sim_observer {
     void *self;
     void (*uplink)(void *self, const struct sim_uplink *seen);
-    void (*surb)(void *self, uint64_t header); /* a client takes it out of a message */
     void (*after_event)(void *self);
 };
 void sim_observe(const struct sim_observer *observer);
@@ -112,8 +111,6 @@ void sim_trace_to(void *file);
 
 /* Marks the slot that a data packet was built in; what lies in no slot is ignored. */
 void sim_mark_header(const uint8_t *packet);
-/* The header of a SURB that a client was given. */
-void sim_mark_surb(const uint8_t *header);
 bool sim_model(void);
 enum sim_mutation sim_mutation(void);
 void sim_random(struct slc_random *random);

@@ -63,6 +63,8 @@ static bool ends(const struct disk_record *r, const struct disk_record *later)
     switch (a->kind) {
     case SLC_RECORD_KEY:
         return b->kind == SLC_RECORD_KEY_END && memcmp(a->digest, b->digest, SLC_SURB_DIGEST_BYTES) == 0;
+    case SLC_RECORD_SEEN:
+        return b->kind == SLC_RECORD_SEEN_END && memcmp(a->digest, b->digest, SLC_SURB_DIGEST_BYTES) == 0;
     case SLC_RECORD_TAG:
         return b->kind == SLC_RECORD_TAG_END && memcmp(a->recipient, b->recipient, sizeof *a->recipient) == 0;
     case SLC_RECORD_SURBS:

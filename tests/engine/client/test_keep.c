@@ -170,6 +170,42 @@ static void a_crash_costs_few_surbs_and_an_orderly_end_none(void **state)
     }
 }
 
+/* A repeat that was on its way, or waited at the gateway, comes to the next life; the simulator found it. */
+static void surbs_that_came_before_a_crash_do_not_come_again(void **state)
+{
+    (void)state;
+    struct disk disk = {0};
+    struct mininet *net = kept(31, 2, &disk);
+    uint8_t message[64 + 8 * SLC_REPLY_SURB_BYTES], tag[SLC_SENDER_TAG_BYTES] = {7};
+    uint8_t surbs[8][SLC_REPLY_SURB_BYTES] = {{0}};
+    for (unsigned i = 0; i < 8; i++) {
+        surbs[i][0] = (uint8_t)i;
+        surbs[i][SLC_SURB_KEY_BYTES + SLC_HEADER_BYTES] = 4;
+    }
+    struct slc_writer w = slc_writer(message, sizeof message);
+    slc_message_write_head(&w, SLC_MESSAGE_REPLIABLE, tag, surbs[0], 8, net->topology->rotation);
+    mininet_message(net, 1, message, w.len);
+    disk_run(&disk, net, SLC_SECOND, SLC_MILLISECOND);
+    const struct slc_client_counters *counters = slc_clients_counters(net->clients);
+    assert_int_equal(counters->surbs_stored, 8);
+    disk_crash(&disk, net);
+    mininet_ready(net);
+    size_t left = disk_surbs(&disk, 1);
+    counters = slc_clients_counters(net->clients);
+    mininet_message(net, 1, message, w.len);
+    disk_run(&disk, net, SLC_SECOND, SLC_MILLISECOND);
+    assert_int_equal(counters->messages_delivered, 1);
+    assert_int_equal(counters->surbs_refused, 8);
+    assert_int_equal(counters->surbs_stored, 0);
+    assert_int_equal(disk_surbs(&disk, 1), left);
+    /* Others with the same tag are taken. */
+    message[w.len - 8 * SLC_REPLY_SURB_BYTES] ^= 0x80;
+    mininet_message(net, 1, message, w.len);
+    disk_run(&disk, net, SLC_SECOND, SLC_MILLISECOND);
+    assert_int_equal(counters->surbs_stored, 8);
+    finish(net, &disk);
+}
+
 static void a_stalled_disk_holds_up_what_needs_it_and_nothing_else(void **state)
 {
     (void)state;
@@ -333,6 +369,7 @@ int main(void)
         cmocka_unit_test(a_reply_finds_its_key_after_a_crash),
         cmocka_unit_test(a_restarted_client_still_serves_requests_and_keeps_its_tag),
         cmocka_unit_test(a_crash_costs_few_surbs_and_an_orderly_end_none),
+        cmocka_unit_test(surbs_that_came_before_a_crash_do_not_come_again),
         cmocka_unit_test(a_stalled_disk_holds_up_what_needs_it_and_nothing_else),
         cmocka_unit_test(who_waits_for_surbs_that_make_room_for_others_takes_the_next),
         cmocka_unit_test(a_prompt_disk_holds_up_nothing),
