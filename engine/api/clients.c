@@ -4,20 +4,19 @@
 #include "crypto/base/secret.h"
 #include "engine/engine_internal.h"
 
-enum { GATEWAYS_MAX = 4096, PATIENCE = 10000 };
+enum { PATIENCE = 10000 };
 
 /* ---- which gateway ---- */
 
-static enum slc_status pick_gateway(const struct slc_topology *topology, struct slc_random *random,
-                                    uint8_t gateway[SLC_IDENTITY_BYTES], struct slc_error *error)
+static enum slc_status pick_gateway(struct api *api, uint8_t gateway[SLC_IDENTITY_BYTES], struct slc_error *error)
 {
-    const struct slc_node *nodes[GATEWAYS_MAX];
+    const struct slc_topology *topology = api->engine->topology;
     if (topology == NULL)
         return slc_fail(error, SLC_NO_ROUTE, "the network is not known any more: no directory answers");
-    size_t n = slc_topology_gateways(topology, nodes, GATEWAYS_MAX);
-    if (n == 0) return slc_fail(error, SLC_NO_ROUTE, "the network has no gateway that takes clients");
-    if (n > GATEWAYS_MAX) n = GATEWAYS_MAX;
-    memcpy(gateway, nodes[slc_random_below(random, (uint32_t)n)]->identity, SLC_IDENTITY_BYTES);
+    const struct slc_node *node =
+        slc_topology_any_gateway(topology, api->engine->config.traffic.ignore_ingress_role, &api->random);
+    if (node == NULL) return slc_fail(error, SLC_NO_ROUTE, "the network has no gateway that takes clients");
+    memcpy(gateway, node->identity, SLC_IDENTITY_BYTES);
     return SLC_OK;
 }
 
@@ -38,7 +37,7 @@ static enum slc_status find_gateway(struct api *api, const char *text, struct sl
 {
     uint8_t named[SLC_IDENTITY_BYTES];
     if (text == NULL) {
-        return stored->registered ? SLC_OK : pick_gateway(api->engine->topology, &api->random, stored->gateway, error);
+        return stored->registered ? SLC_OK : pick_gateway(api, stored->gateway, error);
     }
     if (slc_base58_key(named, text) != SLC_OK) {
         return slc_fail(error, SLC_BAD_ARGUMENT, "gateway %.60s: not an identity key in base58", text);

@@ -74,7 +74,7 @@ enum slc_status slc_builder_new(struct slc_clients *c)
     b->plaintext_bytes = slc_plaintext_bytes(c->traffic->size);
     size_t secondary_bytes = slc_plaintext_bytes(c->traffic->secondary_size);
     if (secondary_bytes > b->plaintext_bytes) b->plaintext_bytes = secondary_bytes;
-    b->random_bytes = slc_route_random_bytes(c->traffic->no_mix_hops ? 1 : SLC_ROUTE_HOPS);
+    b->random_bytes = slc_route_random_bytes(slc_traffic_hops(c->traffic));
     b->curve = array(1, slc_curve_scratch_bytes(2 * n));
     b->plaintexts = array(n, b->plaintext_bytes);
     b->random = array(2 * n, b->random_bytes);
@@ -131,40 +131,6 @@ struct slc_sphinx_scratch *slc_builder_scratch(struct builder *b)
 }
 
 /* ---- routes ---- */
-
-/* Where a packet goes, and by what mean it is delayed on its way. */
-struct journey {
-    const struct slc_topology *snapshot;
-    const struct slc_node *egress;
-    const uint8_t *destination;
-    slc_time mean;
-    bool straight;            /* no mix hops */
-    struct slc_random *nodes; /* chooses them */
-};
-
-/* Draws nodes, delays and randomness; adds the delays that an ack waits for to `*wait`. */
-static enum slc_status draw_route(struct slc_clients *c, struct slc_route *route, const struct journey *journey,
-                                  uint8_t *random, struct slc_address *first_hop, slc_time *wait)
-{
-    const struct slc_node *nodes[SLC_ROUTE_HOPS] = {journey->egress};
-    unsigned hops = journey->straight ? 1 : SLC_ROUTE_HOPS;
-    if (journey->egress == NULL) return SLC_NO_ROUTE;
-    if (!journey->straight) {
-        enum slc_status status = slc_topology_route(journey->snapshot, journey->nodes, journey->egress, nodes);
-        if (status != SLC_OK) return status;
-    }
-    *route = (struct slc_route){.hops = (uint8_t)hops, .version = SLC_SPHINX_SEEDS, .random = random};
-    for (unsigned i = 0; i < hops; i++) {
-        route->hop[i] = &nodes[i]->hop;
-        route->delay_ns[i] = slc_random_exponential(c->random, journey->mean);
-        /* The last hop delivers at once. */
-        if (i + 1 < hops) *wait += route->delay_ns[i];
-    }
-    memcpy(route->destination, journey->destination, sizeof route->destination);
-    slc_random_bytes(c->random, random, slc_route_random_bytes(hops));
-    *first_hop = nodes[0]->mix;
-    return SLC_OK;
-}
 
 /* ---- stages ---- */
 
@@ -244,7 +210,7 @@ static size_t plan_acks(struct slc_clients *c, struct builder *b, size_t n)
         const struct journey journey = ack_journey(c, plan);
         struct slc_address first_hop;
         plan->delays = 0;
-        b->status[i] = draw_route(c, &job->route, &journey, random_of(b, i), &first_hop, &plan->delays);
+        b->status[i] = slc_route_draw(c, &job->route, &journey, random_of(b, i), &first_hop, &plan->delays);
         if (b->status[i] != SLC_OK) continue;
         struct slc_writer w = slc_writer(plaintext_of(b, i), SLC_SURB_ACK_ADDRESS_BYTES);
         slc_address_write_padded(&w, &first_hop, SLC_SURB_ACK_ADDRESS_BYTES);
@@ -361,7 +327,7 @@ static enum slc_status draw_data_route(struct slc_clients *c, struct builder *b,
         journey.nodes = &fixed;
     }
     enum slc_status status =
-        draw_route(c, route, &journey, random_of(b, i) + b->random_bytes, &b->first_hops[i], &plan->delays);
+        slc_route_draw(c, route, &journey, random_of(b, i) + b->random_bytes, &b->first_hops[i], &plan->delays);
     if (is_fixed) slc_random_wipe(&fixed);
     return status;
 }

@@ -167,6 +167,7 @@ struct slc_outgoing {
     uint64_t lane;            /* connection it belongs to (chapter 4, section 2.1); 0: the general lane      */
     uint32_t retransmissions; /* most repeats of a fragment, then EXPIRED; or one of SLC_RETRANSMISSIONS_...   */
 };
+/* Room that the head of such a message needs, with whatever options; any thread. */
 size_t slc_outgoing_head(bool reply, bool anonymous, uint32_t surbs);
 /*
  * Takes the message; it is built and sent in later runs. On an error (SLC_FULL: too many pending fragments,

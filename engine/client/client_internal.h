@@ -26,6 +26,7 @@
  *   keep.c     records of what must survive, and what waits for the disk
  *   seen.c     which SURBs of others came in an earlier life
  *   foreign.c  bounds on what strangers can make the clients of one owner hold
+ *   route.c    routes of packets, acks and SURBs
  *   surbs.c    SURBs for messages that carry some, in batches
  *   statistics.c reports to a provider, if one is named
  *   tables.c   curve tables of keys that come back again and again
@@ -344,6 +345,25 @@ void slc_builder_free(struct builder *b);
 void slc_build(struct slc_clients *c);
 size_t slc_builder_memory(const struct builder *b);
 struct slc_sphinx_scratch *slc_builder_scratch(struct builder *b);
+
+/* ---- route.c ---- */
+
+/* Where a packet goes, and by what mean it is delayed on its way. */
+struct journey {
+    const struct slc_topology *snapshot;
+    const struct slc_node *egress; /* NULL: SLC_NO_ROUTE */
+    const uint8_t *destination;
+    slc_time mean;
+    bool straight;            /* no mix hops */
+    struct slc_random *nodes; /* chooses them */
+};
+/*
+ * Draws nodes, delays and randomness (into `random`, slc_route_random_bytes(hops)); adds the delays that an ack waits
+ * for to `*wait`. Chapter 4, section 5.
+ */
+SLC_MUST_CHECK enum slc_status slc_route_draw(struct slc_clients *c, struct slc_route *route,
+                                              const struct journey *journey, uint8_t *random,
+                                              struct slc_address *first_hop, slc_time *wait);
 
 /* ---- surbs.c ---- */
 

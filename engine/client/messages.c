@@ -106,9 +106,15 @@ size_t slc_messages_memory(const struct slc_clients *c)
 
 size_t slc_outgoing_head(bool reply, bool anonymous, uint32_t surbs)
 {
-    if (reply) return slc_message_head_bytes(SLC_MESSAGE_REPLY, 0);
-    if (anonymous || surbs > 0) return slc_message_head_bytes(SLC_MESSAGE_REPLIABLE, surbs);
-    return slc_message_head_bytes(SLC_MESSAGE_PLAIN, 0);
+    if (reply) return slc_message_head_bytes(SLC_MESSAGE_REPLY, 0, 0);
+    if (anonymous || surbs > 0) return slc_message_head_bytes(SLC_MESSAGE_REPLIABLE, surbs, SLC_ROUTE_HOPS);
+    return slc_message_head_bytes(SLC_MESSAGE_PLAIN, 0, 0);
+}
+
+/* What it really takes of that room. */
+static size_t head_bytes(const struct slc_clients *c, const struct message *m)
+{
+    return slc_message_head_bytes((enum slc_message_kind)m->kind, m->surbs, slc_traffic_hops(c->traffic));
 }
 
 static uint32_t limit(uint32_t setting, uint32_t otherwise)
@@ -217,8 +223,8 @@ static enum slc_status address_message(struct slc_clients *c, struct client *k, 
 
 enum slc_status slc_clients_send(struct slc_clients *c, const struct slc_outgoing *out, slc_time now)
 {
-    size_t head = slc_outgoing_head(out->reply, out->anonymous, out->surbs);
-    if (out->index >= c->count || out->offset < head || out->surbs > UINT16_MAX) return SLC_BAD_ARGUMENT;
+    if (out->index >= c->count || out->surbs > UINT16_MAX) return SLC_BAD_ARGUMENT;
+    if (out->offset < slc_outgoing_head(out->reply, out->anonymous, out->surbs)) return SLC_BAD_ARGUMENT;
     struct client *k = &c->clients[out->index];
     if (!k->used) return SLC_NOT_FOUND;
     if (k->failed || k->leaving) return SLC_CLOSED;
@@ -230,8 +236,9 @@ enum slc_status slc_clients_send(struct slc_clients *c, const struct slc_outgoin
     m->retransmissions = out->retransmissions;
     m->connection = out->lane;
     m->memory = out->memory;
-    m->bytes = out->memory + out->offset - head;
     enum slc_status status = address_message(c, k, m, out);
+    size_t head = head_bytes(c, m);
+    m->bytes = out->memory + out->offset - head;
     struct store *store = m->store;
     m->store = NULL;
     if (status == SLC_OK) status = enqueue(c, k, m, head + out->len);
@@ -246,7 +253,7 @@ enum slc_status slc_clients_send(struct slc_clients *c, const struct slc_outgoin
     if (m->bare) return SLC_OK;
     struct slc_writer w = slc_writer(m->bytes, head);
     const uint8_t *tag = m->kind == SLC_MESSAGE_REPLIABLE ? slc_reply_tag(c, k, &m->recipient, false) : NULL;
-    slc_message_write_head(&w, (enum slc_message_kind)m->kind, tag, NULL, 0, SLC_ROTATION_UNKNOWN);
+    slc_message_write_head(&w, (enum slc_message_kind)m->kind, tag, NULL);
     if (store != NULL) slc_store_ask(c, k, store);
     return SLC_OK;
 }
@@ -277,10 +284,11 @@ enum slc_status slc_messages_add(struct slc_clients *c, struct client *k, const 
 
 /* ---- ends of messages ---- */
 
-static struct slc_client_event event_of(const struct message *m, enum slc_client_event_kind kind, slc_time at)
+static struct slc_client_event event_of(const struct slc_clients *c, const struct message *m,
+                                        enum slc_client_event_kind kind, slc_time at)
 {
-    size_t head = slc_message_head_bytes((enum slc_message_kind)m->kind, m->surbs);
-    return (struct slc_client_event){.kind = kind, .token = m->token, .at = at, .settled = m->cut.len - head};
+    return (struct slc_client_event){
+        .kind = kind, .token = m->token, .at = at, .settled = m->cut.len - head_bytes(c, m)};
 }
 
 static void forget_fragment(struct slc_clients *c, struct client *k, const struct message *m, size_t fragment)
@@ -301,7 +309,7 @@ void slc_messages_expire(struct slc_clients *c, struct message *m, enum slc_stat
     }
     k->queued -= m->cut.fragments - m->next_fragment;
     if (!m->internal) {
-        struct slc_client_event event = event_of(m, SLC_CLIENT_EXPIRED, c->now);
+        struct slc_client_event event = event_of(c, m, SLC_CLIENT_EXPIRED, c->now);
         event.status = status;
         COUNT(c, k, messages_expired, 1);
         slc_client_event(c, k, &event);
@@ -335,7 +343,7 @@ void slc_messages_ack(struct slc_clients *c, struct client *k, struct slc_fragme
     if (k->pending.used + 1 == k->pending.max) slc_client_activate(c, k);
     if (++m->acked < m->cut.fragments) return;
     if (!m->internal) {
-        struct slc_client_event event = event_of(m, SLC_CLIENT_ACKED, c->now);
+        struct slc_client_event event = event_of(c, m, SLC_CLIENT_ACKED, c->now);
         COUNT(c, k, messages_acked, 1);
         slc_client_event(c, k, &event);
     }

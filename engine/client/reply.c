@@ -271,7 +271,7 @@ static bool serve_some(struct slc_clients *c, struct client *k, const struct slc
 {
     /* Whatever others ask for, half of the room stays for our own messages. */
     if (k->queued + k->pending.used > c->traffic->max_pending / 2) return false;
-    size_t len = slc_message_head_bytes(SLC_MESSAGE_SURBS, surbs);
+    size_t len = slc_message_head_bytes(SLC_MESSAGE_SURBS, surbs, slc_traffic_hops(c->traffic));
     if (len > slc_foreign_room(c, k, len)) return false;
     uint8_t *memory = malloc(len);
     if (memory == NULL) return false;

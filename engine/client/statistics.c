@@ -117,11 +117,11 @@ void slc_statistics_report(struct slc_clients *c, struct client *k, slc_time now
 {
     slc_time interval = c->traffic->stats_interval;
     k->statistics->next = now + interval + (slc_time)(slc_random_unit(c->random) * (double)interval / SPREAD);
-    size_t head = slc_message_head_bytes(SLC_MESSAGE_PLAIN, 0);
+    size_t head = slc_message_head_bytes(SLC_MESSAGE_PLAIN, 0, 0);
     uint8_t *memory = malloc(head + REPORT_MAX);
     if (memory == NULL) return;
     struct slc_writer w = slc_writer(memory, head);
-    slc_message_write_head(&w, SLC_MESSAGE_PLAIN, NULL, NULL, 0, SLC_ROTATION_UNKNOWN);
+    slc_message_write_head(&w, SLC_MESSAGE_PLAIN, NULL, NULL);
     size_t len = slc_statistics_write(c, k, now, (char *)memory + head, REPORT_MAX);
     const struct message model = {.kind = SLC_MESSAGE_PLAIN, .recipient = c->traffic->stats_provider};
     enum slc_status status = slc_messages_add(c, k, &model, memory, head + len);

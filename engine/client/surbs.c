@@ -10,31 +10,38 @@
  * Rounds take several messages together, so that ten SURBs each still fill lanes.
  */
 
-enum { ROUND = 512, ROUTE_RANDOM = 100 };
-_Static_assert(ROUTE_RANDOM == 32 + 248 - 60 * (SLC_ROUTE_HOPS - 1), "slc_route_random_bytes(4)");
+enum { ROUND = 512 };
 
 /* Room for one round; grows to the message with the most SURBs. */
 struct surb_maker {
     size_t cap;
+    unsigned hops;
+    size_t random_bytes, surb_bytes; /* of one */
     struct slc_surb_job *jobs;
-    uint8_t (*random)[ROUTE_RANDOM];
-    uint8_t (*surbs)[SLC_REPLY_SURB_BYTES];
+    uint8_t *random;
+    uint8_t *surbs;
 };
 
 enum slc_status slc_surb_maker_new(struct slc_clients *c)
 {
-    c->surb_maker = calloc(1, sizeof *c->surb_maker);
-    return c->surb_maker == NULL ? SLC_NO_MEMORY : SLC_OK;
+    struct surb_maker *s = c->surb_maker = calloc(1, sizeof *s);
+    if (s == NULL) return SLC_NO_MEMORY;
+    s->hops = slc_traffic_hops(c->traffic);
+    s->random_bytes = slc_route_random_bytes(s->hops);
+    s->surb_bytes = slc_reply_surb_bytes(s->hops);
+    return SLC_OK;
 }
 
 static void drop_room(struct surb_maker *s)
 {
-    if (s->random != NULL) slc_wipe(s->random, s->cap * sizeof *s->random);
-    if (s->surbs != NULL) slc_wipe(s->surbs, s->cap * sizeof *s->surbs);
+    if (s->random != NULL) slc_wipe(s->random, s->cap * s->random_bytes);
+    if (s->surbs != NULL) slc_wipe(s->surbs, s->cap * s->surb_bytes);
     free(s->jobs);
     free(s->random);
     free(s->surbs);
-    *s = (struct surb_maker){0};
+    s->jobs = NULL;
+    s->random = s->surbs = NULL;
+    s->cap = 0;
 }
 
 void slc_surb_maker_free(struct surb_maker *s)
@@ -46,7 +53,7 @@ void slc_surb_maker_free(struct surb_maker *s)
 
 size_t slc_surb_maker_memory(const struct surb_maker *s)
 {
-    return sizeof *s + s->cap * (sizeof *s->jobs + sizeof *s->random + sizeof *s->surbs);
+    return sizeof *s + s->cap * (sizeof *s->jobs + s->random_bytes + s->surb_bytes);
 }
 
 static bool make_room(struct surb_maker *s, size_t surbs)
@@ -54,8 +61,8 @@ static bool make_room(struct surb_maker *s, size_t surbs)
     if (surbs <= s->cap) return true;
     drop_room(s);
     s->jobs = calloc(surbs, sizeof *s->jobs);
-    s->random = calloc(surbs, sizeof *s->random);
-    s->surbs = calloc(surbs, sizeof *s->surbs);
+    s->random = calloc(surbs, s->random_bytes);
+    s->surbs = calloc(surbs, s->surb_bytes);
     s->cap = surbs;
     if (s->jobs != NULL && s->random != NULL && s->surbs != NULL) return true;
     drop_room(s);
@@ -65,22 +72,23 @@ static bool make_room(struct surb_maker *s, size_t surbs)
 static enum slc_status order(struct slc_clients *c, struct message *m, struct surb_maker *s, size_t i)
 {
     struct client *k = &c->clients[m->client];
-    const struct slc_node *nodes[SLC_ROUTE_HOPS];
-    enum slc_status status = slc_topology_route(c->topology, c->random, k->own, nodes);
+    uint8_t *surb = s->surbs + i * s->surb_bytes;
+    const struct journey journey = {.snapshot = c->topology,
+                                    .egress = k->own,
+                                    .destination = k->keys->identity.public_key,
+                                    .mean = c->traffic->hop_delay,
+                                    .straight = s->hops == 1,
+                                    .nodes = c->random};
+    struct slc_address first_hop; /* is in the SURB */
+    slc_time wait = 0;            /* is its user's */
+    enum slc_status status =
+        slc_route_draw(c, &s->jobs[i].route, &journey, s->random + i * s->random_bytes, &first_hop, &wait);
     if (status != SLC_OK) return status;
-    struct slc_route *route = &s->jobs[i].route;
-    *route = (struct slc_route){.hops = SLC_ROUTE_HOPS, .version = SLC_SPHINX_SEEDS, .random = s->random[i]};
-    for (unsigned hop = 0; hop < SLC_ROUTE_HOPS; hop++) {
-        route->hop[hop] = &nodes[hop]->hop;
-        route->delay_ns[hop] = slc_random_exponential(c->random, c->traffic->hop_delay);
-    }
-    memcpy(route->destination, k->keys->identity.public_key, sizeof route->destination);
-    slc_random_bytes(c->random, s->random[i], ROUTE_RANDOM);
-    slc_random_bytes(c->random, s->surbs[i], SLC_SURB_KEY_BYTES);
-    s->jobs[i].out = s->surbs[i] + SLC_SURB_KEY_BYTES;
+    slc_random_bytes(c->random, surb, SLC_SURB_KEY_BYTES);
+    s->jobs[i].out = surb + SLC_SURB_KEY_BYTES;
     s->jobs[i].recovery = NULL;
     /* Before the message leaves: its answer may be fast. */
-    return slc_reply_key_keep(c, k, s->surbs[i], c->now, &m->kept);
+    return slc_reply_key_keep(c, k, surb, c->now, &m->kept);
 }
 
 static bool build_all(struct slc_clients *c, struct surb_maker *s, size_t n)
@@ -93,12 +101,18 @@ static bool build_all(struct slc_clients *c, struct surb_maker *s, size_t n)
     return all;
 }
 
-static void write_head(struct slc_clients *c, struct message *m, const uint8_t *surbs)
+/* With its SURBs, the maker's from `first` on. */
+static void write_head(struct slc_clients *c, struct message *m, size_t first)
 {
     struct client *k = &c->clients[m->client];
+    const struct surb_maker *s = c->surb_maker;
+    const struct slc_surb_list list = {.count = m->surbs,
+                                       .hops = (uint8_t)s->hops,
+                                       .rotation = c->topology->rotation,
+                                       .surb_bytes = s->surb_bytes,
+                                       .surbs = slc_bytes(s->surbs + first * s->surb_bytes, m->surbs * s->surb_bytes)};
     struct slc_writer w = slc_writer(m->bytes, m->cut.len);
-    slc_message_write_head(&w, (enum slc_message_kind)m->kind, slc_reply_tag(c, k, &m->recipient, true), surbs,
-                           m->surbs, c->topology->rotation);
+    slc_message_write_head(&w, (enum slc_message_kind)m->kind, slc_reply_tag(c, k, &m->recipient, true), &list);
     COUNT(c, k, surbs_made, m->surbs);
     slc_keep_then_queue(c, m);
 }
@@ -118,11 +132,11 @@ static bool make_round(struct slc_clients *c, struct message *first, const struc
     n = 0;
     for (struct message *m = first, *next; m != end; m = next) {
         next = m->next_bare;
-        write_head(c, m, s->surbs[n]);
+        write_head(c, m, n);
         n += m->surbs;
     }
-    slc_wipe(s->random, n * sizeof *s->random);
-    slc_wipe(s->surbs, n * sizeof *s->surbs);
+    slc_wipe(s->random, n * s->random_bytes);
+    slc_wipe(s->surbs, n * s->surb_bytes);
     return true;
 }
 

@@ -6,7 +6,6 @@ enum { CONTENT_DATA = 0, CONTENT_SURBS = 1, CONTENT_HEARTBEAT = 2, CONTENT_V2 = 
 enum { REPLY_DATA = 0, REPLY_SURB_REQUEST = 1 };                                     /* section 6.3 */
 
 enum {
-    SURB_HOPS = 4, /* of the SURBs we send */
     LIST_HEAD_BYTES = 4,
     REPLIABLE_HEAD_BYTES = 1 + SLC_SENDER_TAG_BYTES + 1 + LIST_HEAD_BYTES,
 };
@@ -64,7 +63,7 @@ static enum slc_status read_surb_list_v2(struct slc_reader *r, struct slc_surb_l
     list->count = count;
     list->hops = hops;
     list->rotation = (enum slc_rotation)rotation;
-    list->surb_bytes = SLC_SURB_KEY_BYTES + SLC_SURB_HEAD_BYTES + (size_t)hops * SLC_PAYLOAD_SEED_BYTES;
+    list->surb_bytes = slc_reply_surb_bytes(hops);
     return read_surbs(r, list);
 }
 
@@ -129,7 +128,7 @@ enum slc_status slc_message_parse(struct slc_bytes bytes, struct slc_message *me
 
 /* ---- writing ---- */
 
-size_t slc_message_head_bytes(enum slc_message_kind kind, size_t surbs)
+size_t slc_message_head_bytes(enum slc_message_kind kind, size_t surbs, unsigned hops)
 {
     switch (kind) {
     case SLC_MESSAGE_PLAIN:
@@ -137,7 +136,7 @@ size_t slc_message_head_bytes(enum slc_message_kind kind, size_t surbs)
     case SLC_MESSAGE_REPLIABLE:
     case SLC_MESSAGE_SURBS:
     case SLC_MESSAGE_HEARTBEAT:
-        return REPLIABLE_HEAD_BYTES + surbs * SLC_REPLY_SURB_BYTES;
+        return REPLIABLE_HEAD_BYTES + surbs * slc_reply_surb_bytes(hops);
     case SLC_MESSAGE_REPLY:
         return 2;
     case SLC_MESSAGE_SURB_REQUEST:
@@ -146,38 +145,39 @@ size_t slc_message_head_bytes(enum slc_message_kind kind, size_t surbs)
     return 0;
 }
 
-static void write_repliable_head(struct slc_writer *w, uint8_t content, const uint8_t *sender_tag, const uint8_t *surbs,
-                                 size_t count, enum slc_rotation rotation)
+static void write_repliable_head(struct slc_writer *w, uint8_t content, const uint8_t *sender_tag,
+                                 const struct slc_surb_list *surbs)
 {
-    if (count > UINT16_MAX) {
+    static const struct slc_surb_list none;
+    if (surbs == NULL || surbs->count == 0) surbs = &none;
+    if (surbs->count > UINT16_MAX || surbs->explicit_keys) {
         w->overrun = true;
         return;
     }
     slc_write_u8(w, TYPE_REPLIABLE);
     slc_write_bytes(w, sender_tag, SLC_SENDER_TAG_BYTES);
     slc_write_u8(w, CONTENT_V2 + content);
-    slc_write_u16(w, (uint16_t)count);
-    slc_write_u8(w, count == 0 ? 0 : SURB_HOPS);
-    slc_write_u8(w, count == 0 ? 0 : (uint8_t)rotation);
-    slc_write_bytes(w, surbs, count * SLC_REPLY_SURB_BYTES);
+    slc_write_u16(w, (uint16_t)surbs->count);
+    slc_write_u8(w, surbs->hops);
+    slc_write_u8(w, (uint8_t)surbs->rotation);
+    slc_write_bytes(w, surbs->surbs.data, surbs->surbs.len);
 }
 
 void slc_message_write_head(struct slc_writer *w, enum slc_message_kind kind,
-                            const uint8_t sender_tag[SLC_SENDER_TAG_BYTES], const uint8_t *surbs, size_t count,
-                            enum slc_rotation rotation)
+                            const uint8_t sender_tag[SLC_SENDER_TAG_BYTES], const struct slc_surb_list *surbs)
 {
     switch (kind) {
     case SLC_MESSAGE_PLAIN:
         slc_write_u8(w, TYPE_PLAIN);
         return;
     case SLC_MESSAGE_REPLIABLE:
-        write_repliable_head(w, CONTENT_DATA, sender_tag, surbs, count, rotation);
+        write_repliable_head(w, CONTENT_DATA, sender_tag, surbs);
         return;
     case SLC_MESSAGE_SURBS:
-        write_repliable_head(w, CONTENT_SURBS, sender_tag, surbs, count, rotation);
+        write_repliable_head(w, CONTENT_SURBS, sender_tag, surbs);
         return;
     case SLC_MESSAGE_HEARTBEAT:
-        write_repliable_head(w, CONTENT_HEARTBEAT, sender_tag, surbs, count, rotation);
+        write_repliable_head(w, CONTENT_HEARTBEAT, sender_tag, surbs);
         return;
     case SLC_MESSAGE_REPLY:
         slc_write_u8(w, TYPE_REPLY);

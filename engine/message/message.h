@@ -24,7 +24,7 @@ enum {
     SLC_SENDER_TAG_BYTES = 16,
     SLC_SURB_KEY_BYTES = 16,
     SLC_SURB_DIGEST_BYTES = 32,
-    SLC_REPLY_SURB_BYTES = SLC_SURB_KEY_BYTES + SLC_SURB_BYTES, /* 460: four hops */
+    SLC_REPLY_SURB_BYTES = SLC_SURB_KEY_BYTES + SLC_SURB_BYTES, /* 460: four hops, the most that we make */
     SLC_SURB_REQUEST_MAX = 500,                                 /* the most we honour (section 4.6) */
     SLC_SURBS_PER_MESSAGE = 100,                                /* the most in one "additional SURBs" message */
 };
@@ -34,6 +34,12 @@ _Static_assert(SLC_SURB_ACK_BYTES == 405 && SLC_PAYLOAD_HEAD_BYTES == 437, "sect
 static inline size_t slc_fragment_bytes(enum slc_packet_size size)
 {
     return slc_plaintext_bytes(size) - SLC_PAYLOAD_HEAD_BYTES;
+}
+
+/* Bytes of a reply SURB with so many hops, its key first: 460 for four, 412 for one (section 7.2). */
+static inline size_t slc_reply_surb_bytes(unsigned hops)
+{
+    return SLC_SURB_KEY_BYTES + SLC_SURB_HEAD_BYTES + (size_t)hops * SLC_PAYLOAD_SEED_BYTES;
 }
 
 /* ---- the envelope (sections 5.1, 6) ---- */
@@ -75,16 +81,18 @@ struct slc_message {
  */
 SLC_MUST_CHECK enum slc_status slc_message_parse(struct slc_bytes bytes, struct slc_message *message);
 
-/* Bytes in front of the application's data: 1 plain, 22 + surbs * 460 repliable, 2 reply; 0 for a SURB request. */
-size_t slc_message_head_bytes(enum slc_message_kind kind, size_t surbs);
 /*
- * Appends that head. `surbs`: `count` reply SURBs of 460 bytes back to back (version 259, four hops), all made for
- * `rotation`; NULL when count is 0. The data follows, written by the caller; a REPLY must have at least one byte.
- * The writer is left marked when there is no room, when count > 65535 and for a SURB request. Any thread.
+ * Bytes in front of the application's data: 1 plain, 22 and `surbs` SURBs of so many hops repliable, 2 reply; 0 for a
+ * SURB request. `hops` counts only where there are SURBs.
+ */
+size_t slc_message_head_bytes(enum slc_message_kind kind, size_t surbs, unsigned hops);
+/*
+ * Appends that head. `surbs`: a list of version 259, all of them made for its rotation; NULL or an empty one: none.
+ * The data follows, written by the caller; a REPLY must have at least one byte. The writer is left marked when there
+ * is no room, for a list of explicit keys or of more than 65535, and for a SURB request. Any thread.
  */
 void slc_message_write_head(struct slc_writer *w, enum slc_message_kind kind,
-                            const uint8_t sender_tag[SLC_SENDER_TAG_BYTES], const uint8_t *surbs, size_t count,
-                            enum slc_rotation rotation);
+                            const uint8_t sender_tag[SLC_SENDER_TAG_BYTES], const struct slc_surb_list *surbs);
 /* The whole 102-byte SURB request. */
 enum { SLC_SURB_REQUEST_BYTES = 2 + SLC_RECIPIENT_BYTES + 4 };
 void slc_message_write_surb_request(struct slc_writer *w, const struct slc_recipient *self, uint32_t amount);

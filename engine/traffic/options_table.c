@@ -25,8 +25,8 @@ const struct slc_traffic_row slc_traffic_rows[] = {
     {"traffic.use_legacy_sphinx_format", KIND_BOOL, NOWHERE,
      "no effect: every packet is of version 0.1.3, so that cover is not told from messages", 0, 0},
     {"traffic.packet_type", KIND_MIX, NOWHERE, "no effect: mix is the only one", 0, 0},
-    {"traffic.disable_mix_hops", KIND_BOOL, AT(no_mix_hops), "messages and acks go only through the last gateway", 0,
-     0},
+    {"traffic.disable_mix_hops", KIND_BOOL, AT(no_mix_hops),
+     "messages, acks and SURBs go only through the last gateway", 0, 0},
 
     {"cover_traffic.loop_cover_traffic_average_delay", KIND_DURATION, AT(loop_mean),
      "mean between packets of the loop cover stream", TICK, YEAR},

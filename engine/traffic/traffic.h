@@ -7,6 +7,7 @@
 #include "crypto/base/time.h"
 #include "crypto/keys/keys.h"
 #include "crypto/sphinx/sphinx.h"
+#include "net/directory/topology.h"
 #include "net/gateway/control.h"
 
 /*
@@ -101,6 +102,11 @@ SLC_MUST_CHECK enum slc_status slc_traffic_check(const struct slc_traffic *traff
 static inline slc_time slc_traffic_loop_mean(const struct slc_traffic *traffic)
 {
     return traffic->no_loop ? 0 : traffic->loop_mean;
+}
+/* Hops of what is no cover: messages, their acks, SURBs. */
+static inline unsigned slc_traffic_hops(const struct slc_traffic *traffic)
+{
+    return traffic->no_mix_hops ? 1 : SLC_ROUTE_HOPS;
 }
 /* Slots a second that the main stream offers one client; 0: unlimited (no pacing). */
 double slc_traffic_slots_per_second(const struct slc_traffic *traffic);

@@ -66,18 +66,35 @@ const struct slc_node *slc_topology_find_id(const struct slc_topology *topology,
     return NULL;
 }
 
-size_t slc_topology_gateways(const struct slc_topology *topology, const struct slc_node **out, size_t cap)
+static bool takes_clients(const struct slc_node *node, bool mixing_too)
+{
+    return node->has_entry && node->entry && (mixing_too || !node->mixnode);
+}
+
+size_t slc_topology_gateways(const struct slc_topology *topology, bool mixing_too, const struct slc_node **out,
+                             size_t cap)
 {
     size_t count = 0;
     for (size_t i = 0; i < topology->node_count; i++) {
         const struct slc_node *node = &topology->nodes[i];
-        if (!node->has_entry || !node->entry) continue;
-        if (count < cap) {
-            out[count] = node;
-        }
+        if (!takes_clients(node, mixing_too)) continue;
+        if (count < cap) out[count] = node;
         count++;
     }
     return count;
+}
+
+const struct slc_node *slc_topology_any_gateway(const struct slc_topology *topology, bool mixing_too,
+                                                struct slc_random *random)
+{
+    size_t count = slc_topology_gateways(topology, mixing_too, NULL, 0);
+    if (count == 0) return NULL;
+    uint32_t nth = slc_random_below(random, (uint32_t)count);
+    const struct slc_node *node = topology->nodes;
+    while (!takes_clients(node, mixing_too) || nth-- > 0) {
+        node++;
+    }
+    return node;
 }
 
 enum slc_status slc_topology_route(const struct slc_topology *topology, struct slc_random *random,

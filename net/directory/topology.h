@@ -87,10 +87,15 @@ const struct slc_node *slc_topology_find(const struct slc_topology *topology,
                                          const uint8_t identity[SLC_IDENTITY_BYTES]);
 const struct slc_node *slc_topology_find_id(const struct slc_topology *topology, uint32_t id);
 /*
- * Gateways a client may register with: entry details and the entry role, in id order. The first `cap` to `out` (NULL
- * with 0); the result is how many there are. Any thread.
+ * Gateways a client may register with: entry details and the entry role, in id order; unless `mixing_too` none that
+ * also declares to mix (chapter 4, section 11.3). The first `cap` to `out` (NULL with 0); the result is how many there
+ * are. Any thread.
  */
-size_t slc_topology_gateways(const struct slc_topology *topology, const struct slc_node **out, size_t cap);
+size_t slc_topology_gateways(const struct slc_topology *topology, bool mixing_too, const struct slc_node **out,
+                             size_t cap);
+/* One of them, uniformly; NULL: there is none. */
+const struct slc_node *slc_topology_any_gateway(const struct slc_topology *topology, bool mixing_too,
+                                                struct slc_random *random);
 
 /*
  * A fresh route to `egress`: one node of each layer, uniformly, then the egress; SLC_NO_ROUTE when egress is NULL

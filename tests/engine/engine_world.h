@@ -38,7 +38,7 @@ static inline uint32_t add_client(struct world *w, uint32_t i)
     struct slc_random random;
     must(slc_random_from_system(&random), NULL);
     const struct slc_node *gateways[8];
-    size_t n = slc_topology_gateways(w->topology, gateways, 8);
+    size_t n = slc_topology_gateways(w->topology, true, gateways, 8);
     struct slc_client_setup setup = {0};
     uint32_t client;
     slc_client_keys_generate(&setup.keys, &random);

@@ -33,7 +33,7 @@ static int remove_certificates(void **state)
 static struct slc_node *gateway_of(const struct world *w, unsigned i)
 {
     const struct slc_node *nodes[8] = {0};
-    assert_true(slc_topology_gateways(w->topology, nodes, 8) > i);
+    assert_true(slc_topology_gateways(w->topology, true, nodes, 8) > i);
     return &w->topology->nodes[nodes[i] - w->topology->nodes];
 }
 

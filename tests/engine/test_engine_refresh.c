@@ -58,7 +58,7 @@ static uint32_t add_waiting(struct world *w, slc_time patience, const uint8_t *g
     struct slc_client_setup setup = {.gateway_wait = patience};
     const struct slc_node *node;
     uint32_t client;
-    (void)slc_topology_gateways(w->topology, &node, 1);
+    (void)slc_topology_gateways(w->topology, true, &node, 1);
     slc_client_keys_generate(&setup.keys, &random);
     memcpy(setup.gateway, gateway != NULL ? gateway : node->identity, sizeof setup.gateway);
     must(slc_engine_add(w->engine, &setup, &client), NULL);
@@ -177,7 +177,7 @@ static void it_stops_at_once_while_a_directory_does_not_answer(void **state)
     /* A gateway's socket accepts and says nothing. */
     const struct slc_node *node;
     char url[80], address[SLC_ADDRESS_TEXT_MAX];
-    (void)slc_topology_gateways(w.topology, &node, 1);
+    (void)slc_topology_gateways(w.topology, true, &node, 1);
     slc_address_to_text(&node->ws, address);
     (void)snprintf(url, sizeof url, "http://%s/api", address);
     const char *const urls[] = {url};

@@ -95,7 +95,7 @@ static void end_between(void)
 static const struct slc_node *gateway(size_t i)
 {
     const struct slc_node *gateways[8];
-    assert_true(slc_topology_gateways(world.topology, gateways, 8) > i);
+    assert_true(slc_topology_gateways(world.topology, true, gateways, 8) > i);
     return gateways[i];
 }
 

@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         demand(node->hop.key != NULL && node->mix.port != 0 && node->mix.version != 0);
         demand(!node->has_entry || node->ws.port != 0);
     }
-    demand(slc_topology_gateways(topology, NULL, 0) <= topology->node_count);
+    demand(slc_topology_gateways(topology, true, NULL, 0) <= topology->node_count);
     slc_topology_release(topology);
     return 0;
 }

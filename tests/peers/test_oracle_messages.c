@@ -21,6 +21,7 @@ enum {
     ROUNDS = 252,
     PACKETS_MAX = 4096,
     SURBS = 3,
+    HOPS = 4,
     ROTATION_ID = 2, /* even */
     PORT = 1789,
 };
@@ -48,6 +49,7 @@ struct parcel {
 struct parcels {
     struct parcel item[PACKETS_MAX];
     size_t count;
+    unsigned hops; /* 0: four */
 };
 
 /* A message as it was meant, and which parcels carry it. */
@@ -60,11 +62,12 @@ struct letter {
     size_t first, count;                            /* parcels */
     uint8_t surb[SURBS * 16][SLC_REPLY_SURB_BYTES]; /* REPLIABLE: in it; REPLY: used for it */
     size_t surbs;
+    unsigned surb_hops;
 };
 
 static void draw_letter(struct letter *l, enum slc_message_kind kind, size_t nth)
 {
-    *l = (struct letter){.kind = kind, .size = sizes[nth % 6]};
+    *l = (struct letter){.kind = kind, .size = sizes[nth % 6], .surb_hops = HOPS};
     size_t fragment = slc_fragment_bytes(l->size);
     /* Mostly one fragment; every fifth a few; now and then just around a border. */
     uint32_t most = (uint32_t)(nth % 5 == 0 ? 6 * fragment : fragment - 8);
@@ -85,7 +88,12 @@ static void free_parcels(struct parcels *p)
     for (size_t i = 0; i < p->count; i++) {
         free(p->item[i].bytes);
     }
-    p->count = 0;
+    p->count = p->hops = 0;
+}
+
+static unsigned hops_of(const struct parcels *p)
+{
+    return p->hops > 0 ? p->hops : HOPS;
 }
 
 static struct parcel *add_parcel(struct parcels *p, struct slc_bytes packet, const uint8_t *hop, size_t hop_len)
@@ -122,15 +130,15 @@ static enum slc_open_kind open_once(struct parcels *p)
 
 static void we_carry(struct parcels *p)
 {
-    for (unsigned hop = 1; hop <= 4; hop++) {
-        assert_int_equal(open_once(p), hop == 4 ? SLC_OPEN_FINAL : SLC_OPEN_FORWARD);
+    for (unsigned hop = 1; hop <= hops_of(p); hop++) {
+        assert_int_equal(open_once(p), hop == hops_of(p) ? SLC_OPEN_FINAL : SLC_OPEN_FORWARD);
     }
 }
 
 /* A node opens with the secret of the address that the one before it told: asked hop by hop. */
 static void crate_carries(struct parcels *p)
 {
-    for (unsigned hop = 1; hop <= 4; hop++) {
+    for (unsigned hop = 1; hop <= hops_of(p); hop++) {
         slc_ask_u8(&oracle, 'h');
         slc_ask_u8(&oracle, 8);
         slc_ask_u32(&oracle, p->count);
@@ -142,12 +150,12 @@ static void crate_carries(struct parcels *p)
         assert_int_equal(slc_read_u32(&r), p->count);
         for (size_t i = 0; i < p->count; i++) {
             struct parcel *parcel = &p->item[i];
-            assert_int_equal(slc_read_u8(&r), hop == 4 ? SLC_OPEN_FINAL : SLC_OPEN_FORWARD);
+            assert_int_equal(slc_read_u8(&r), hop == hops_of(p) ? SLC_OPEN_FINAL : SLC_OPEN_FORWARD);
             slc_read_into(&r, parcel->hop, SLC_ADDRESS_BYTES);
             struct slc_bytes bytes = slc_answer_bytes(&r);
             assert_in_range(bytes.len, 1, parcel->len);
             memcpy(parcel->bytes, bytes.data, bytes.len);
-            if (hop == 4) parcel->delivery.message = slc_bytes(parcel->bytes, bytes.len);
+            if (hop == hops_of(p)) parcel->delivery.message = slc_bytes(parcel->bytes, bytes.len);
         }
         slc_oracle_done(&r);
     }
@@ -183,15 +191,15 @@ static void deliver(struct parcels *p, const struct slc_recipient *to, const str
 
 /* ---- we send ---- */
 
-static void draw_route(struct slc_route *route, unsigned gateway, const uint8_t *destination,
+static void draw_route(struct slc_route *route, unsigned hops, unsigned gateway, const uint8_t *destination,
                        uint8_t random[SLC_ROUTE_RANDOM_MAX])
 {
-    *route = (struct slc_route){.hops = 4, .version = SLC_SPHINX_SEEDS, .random = random};
-    for (unsigned layer = 0; layer < 3; layer++) {
+    *route = (struct slc_route){.hops = (uint8_t)hops, .version = SLC_SPHINX_SEEDS, .random = random};
+    for (unsigned layer = 0; layer + 1 < hops; layer++) {
         route->hop[layer] = &net.node[2 * layer + slc_random_below(&rng, 2)].hop;
         route->delay_ns[layer] = slc_random_exponential(&rng, 15000000);
     }
-    route->hop[3] = &net.node[gateway].hop;
+    route->hop[hops - 1] = &net.node[gateway].hop;
     memcpy(route->destination, destination, SLC_DESTINATION_BYTES);
     slc_random_bytes(&rng, random, SLC_ROUTE_RANDOM_MAX);
 }
@@ -207,7 +215,7 @@ static void write_surb_ack(struct slc_writer *w, struct slc_fragment_id id)
 {
     uint8_t random[SLC_ROUTE_RANDOM_MAX], content[SLC_ACK_CONTENT_BYTES], iv[16];
     struct slc_route route;
-    draw_route(&route, US, ours.identity.public_key, random);
+    draw_route(&route, HOPS, US, ours.identity.public_key, random);
     slc_random_bytes(&rng, iv, sizeof iv);
     slc_ack_write(content, ours.ack_key, iv, id);
     slc_write_bytes(w, route.hop[0]->address, SLC_SURB_ACK_ADDRESS_BYTES);
@@ -259,15 +267,16 @@ static void we_send_fragment(struct parcels *p, const struct letter *l, const ui
     assert_non_null(packet);
     write_plaintext(plaintext, len, id, content, surb);
     if (surb != NULL) {
-        struct slc_surb_use use = {.surb = slc_bytes(surb + SLC_SURB_KEY_BYTES, SLC_SURB_BYTES),
-                                   .plaintext = slc_bytes(plaintext, len),
-                                   .payload_bytes = len + SLC_PAYLOAD_OVERHEAD,
-                                   .out = packet};
+        struct slc_surb_use use = {
+            .surb = slc_bytes(surb + SLC_SURB_KEY_BYTES, slc_reply_surb_bytes(l->surb_hops) - SLC_SURB_KEY_BYTES),
+            .plaintext = slc_bytes(plaintext, len),
+            .payload_bytes = len + SLC_PAYLOAD_OVERHEAD,
+            .out = packet};
         assert_int_equal(slc_surbs_use(scratch, &use, 1), SLC_OK);
         memcpy(hop, use.first_hop, sizeof hop);
     } else {
         struct slc_route route;
-        draw_route(&route, THEM, they.identity, random);
+        draw_route(&route, HOPS, THEM, they.identity, random);
         build_one(&route, slc_bytes(plaintext, len), packet);
         memcpy(hop, route.hop[0]->address, sizeof hop);
     }
@@ -284,7 +293,7 @@ static void make_surbs(struct letter *l)
         uint8_t random[SLC_ROUTE_RANDOM_MAX];
         struct slc_surb_job job = {.out = l->surb[i] + SLC_SURB_KEY_BYTES};
         slc_random_bytes(&rng, l->surb[i], SLC_SURB_KEY_BYTES);
-        draw_route(&job.route, US, ours.identity.public_key, random);
+        draw_route(&job.route, l->surb_hops, US, ours.identity.public_key, random);
         assert_int_equal(slc_surbs_build(scratch, &job, 1), SLC_OK);
     }
 }
@@ -293,12 +302,22 @@ static void we_send(struct parcels *p, struct letter *l)
 {
     if (l->kind == SLC_MESSAGE_REPLIABLE) make_surbs(l);
     size_t surbs = l->kind == SLC_MESSAGE_REPLIABLE ? l->surbs : 0;
-    size_t len = slc_message_head_bytes(l->kind, surbs) + l->len;
+    size_t len = slc_message_head_bytes(l->kind, surbs, l->surb_hops) + l->len;
+    size_t surb_bytes = slc_reply_surb_bytes(l->surb_hops);
+    uint8_t packed[SURBS * SLC_REPLY_SURB_BYTES];
+    for (size_t i = 0; i < surbs; i++) {
+        memcpy(packed + i * surb_bytes, l->surb[i], surb_bytes);
+    }
     uint8_t *message = malloc(len), *content = malloc(slc_fragment_bytes(l->size));
     assert_non_null(message);
     assert_non_null(content);
     struct slc_writer w = slc_writer(message, len);
-    slc_message_write_head(&w, l->kind, l->tag, surbs > 0 ? l->surb[0] : NULL, surbs, SLC_ROTATION_EVEN);
+    const struct slc_surb_list list = {.count = surbs,
+                                       .hops = (uint8_t)l->surb_hops,
+                                       .rotation = SLC_ROTATION_EVEN,
+                                       .surb_bytes = surb_bytes,
+                                       .surbs = slc_bytes(packed, surbs * surb_bytes)};
+    slc_message_write_head(&w, l->kind, l->tag, &list);
     slc_write_bytes(&w, l->data, l->len);
     assert_true(slc_writer_ok(&w));
     struct slc_cut cut;
@@ -347,7 +366,8 @@ static void crate_receives(const struct parcels *p, const struct letter *letters
         size_t surbs = slc_read_u32(&r);
         assert_int_equal(surbs, kind == 1 ? l->surbs : 0);
         for (size_t i = 0; i < surbs; i++) {
-            slc_expect_bytes(slc_answer_bytes(&r), slc_bytes(l->surb[i], SLC_REPLY_SURB_BYTES), "a reply SURB");
+            slc_expect_bytes(slc_answer_bytes(&r), slc_bytes(l->surb[i], slc_reply_surb_bytes(l->surb_hops)),
+                             "a reply SURB");
         }
         slc_expect_bytes(slc_answer_bytes(&r), slc_bytes(l->data, l->len), "the data");
     }
@@ -371,7 +391,7 @@ static void ask_letter(const struct letter *l)
     }
     slc_ask_u32(&oracle, l->surbs);
     for (size_t i = 0; i < l->surbs; i++) {
-        slc_ask_bytes(&oracle, slc_bytes(l->surb[i], SLC_REPLY_SURB_BYTES));
+        slc_ask_bytes(&oracle, slc_bytes(l->surb[i], slc_reply_surb_bytes(l->surb_hops)));
     }
 }
 
@@ -486,6 +506,7 @@ static size_t draw_replies(size_t round)
         if (l->len > most) l->len = most;
         memcpy(l->surb, letters[m].surb, sizeof l->surb);
         l->surbs = letters[m].surbs;
+        l->surb_hops = letters[m].surb_hops;
     }
     return n;
 }
@@ -511,6 +532,8 @@ static void messages_we_send_are_received_by_the_crates(void **state)
     for (size_t round = 0; round < ROUNDS; round++) {
         draw_letters(round);
         for (size_t m = 0; m < MESSAGES; m++) {
+            /* In some rounds as a client makes SURBs that has its mix hops disabled. */
+            if (round % 8 == 4) letters[m].surb_hops = 1;
             we_send(&parcels, &letters[m]);
         }
         /* Nodes of either kind: that they open alike is shown for every packet in test_oracle_packets.c. */
@@ -523,6 +546,7 @@ static void messages_we_send_are_received_by_the_crates(void **state)
         if (round % 4 == 0) {
             size_t n = draw_replies(round);
             crate_sends(&parcels, replies, n);
+            parcels.hops = replies[0].surb_hops;
             deliver(&parcels, &we, &theirs, we_carry);
             we_receive(&parcels, replies, n);
             free_parcels(&parcels);

@@ -33,7 +33,7 @@ static void make_clients(struct sim_run *run)
     const struct sim_scenario *s = &run->scenario;
     struct slc_random random;
     const struct slc_node *gateways[16];
-    size_t n = slc_topology_gateways(run->topology, gateways, 16);
+    size_t n = slc_topology_gateways(run->topology, true, gateways, 16);
     slc_random_from_number(&random, s->options.seed, 99);
     for (uint32_t i = 0; i < s->clients; i++) {
         struct slc_client_setup setup = {0};

@@ -92,7 +92,7 @@ static void poll_for(struct slc_engine *engine, slc_time until)
 static enum slc_status add_clients(struct trial *t, struct slc_error *error)
 {
     const struct slc_node *gateways[64];
-    size_t count = slc_topology_gateways(t->topology, gateways, 64);
+    size_t count = slc_topology_gateways(t->topology, true, gateways, 64);
     struct slc_random random;
     struct slc_client_setup setup = {0};
     if (count == 0) return slc_fail(error, SLC_NO_ROUTE, "no gateway");

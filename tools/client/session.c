@@ -8,18 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { GATEWAYS_MAX = 4096 };
-
 /* ---- who and where ---- */
 
-static enum slc_status pick_gateway(const struct slc_topology *topology, struct slc_random *random,
+static enum slc_status pick_gateway(const struct slc_topology *topology, bool mixing_too, struct slc_random *random,
                                     uint8_t gateway[SLC_IDENTITY_BYTES], struct slc_error *error)
 {
-    const struct slc_node *nodes[GATEWAYS_MAX];
-    size_t n = slc_topology_gateways(topology, nodes, GATEWAYS_MAX);
-    if (n == 0) return slc_fail(error, SLC_NO_ROUTE, "the topology has no gateway that takes clients");
-    if (n > GATEWAYS_MAX) n = GATEWAYS_MAX;
-    memcpy(gateway, nodes[slc_random_below(random, (uint32_t)n)]->identity, SLC_IDENTITY_BYTES);
+    const struct slc_node *node = slc_topology_any_gateway(topology, mixing_too, random);
+    if (node == NULL) return slc_fail(error, SLC_NO_ROUTE, "the topology has no gateway that takes clients");
+    memcpy(gateway, node->identity, SLC_IDENTITY_BYTES);
     return SLC_OK;
 }
 
@@ -41,8 +37,8 @@ static enum slc_status open_home(struct slc_session *s, const char *home, struct
 
 /* Keys, gateway and, if there is one, the registration there. */
 static enum slc_status find_identity(struct slc_session *s, const struct slc_session_options *o,
-                                     const struct slc_topology *topology, struct slc_stored_client *stored,
-                                     struct slc_error *error)
+                                     const struct slc_traffic *traffic, const struct slc_topology *topology,
+                                     struct slc_stored_client *stored, struct slc_error *error)
 {
     struct slc_random random;
     uint8_t named[SLC_IDENTITY_BYTES];
@@ -60,7 +56,7 @@ static enum slc_status find_identity(struct slc_session *s, const struct slc_ses
         if (s->storage != NULL) status = slc_storage_registration(s->storage, named, stored, error);
         memcpy(stored->gateway, named, sizeof named);
     } else if (status == SLC_OK && !stored->registered) {
-        status = pick_gateway(topology, &random, stored->gateway, error);
+        status = pick_gateway(topology, traffic->ignore_ingress_role, &random, stored->gateway, error);
     }
     slc_random_wipe(&random);
     return status;
@@ -84,21 +80,18 @@ static enum slc_status configure(const struct slc_session_options *o, struct slc
     if (o->pacing == 1) slc_traffic_fast(&c->traffic);
     if (o->pacing == 2) c->traffic.pacing = SLC_PACING_NONE;
     c->traffic.no_loop = o->no_cover;
+    if (o->refresh > 0) c->traffic.topology_refresh = o->refresh;
+    if (o->network == NULL) {
+        c->nym_apis = &o->nym_api;
+        c->nym_api_count = 1;
+    }
     return slc_traffic_words_apply(&o->traffic, &c->traffic, error);
 }
 
-static int start_engine(struct slc_session *s, const struct slc_session_options *o, const struct slc_mixnet *mixnet,
+static int start_engine(struct slc_session *s, const struct slc_engine_config *config, const struct slc_mixnet *mixnet,
                         const struct slc_client_setup *setup, struct slc_error *error)
 {
-    struct slc_engine_config config;
-    if (configure(o, &config, error) != SLC_OK) return SLC_EXIT_USAGE;
-    config.storage = s->storage;
-    if (o->network == NULL) {
-        config.nym_apis = &o->nym_api;
-        config.nym_api_count = 1;
-    }
-    if (o->refresh > 0) config.traffic.topology_refresh = o->refresh;
-    if (slc_engine_new(&s->engine, &config, mixnet->topology, slc_mixnet_info(mixnet), error) != SLC_OK) {
+    if (slc_engine_new(&s->engine, config, mixnet->topology, slc_mixnet_info(mixnet), error) != SLC_OK) {
         return SLC_EXIT_USAGE;
     }
     enum slc_status status = slc_engine_add(s->engine, setup, &s->client);
@@ -116,8 +109,8 @@ static int start_engine(struct slc_session *s, const struct slc_session_options 
     return slc_engine_start(s->engine, error) == SLC_OK ? -1 : SLC_EXIT_USAGE;
 }
 
-static int open_with(struct slc_session *s, const struct slc_session_options *o, const struct slc_mixnet *mixnet,
-                     struct slc_error *error)
+static int open_with(struct slc_session *s, const struct slc_session_options *o, struct slc_engine_config *config,
+                     const struct slc_mixnet *mixnet, struct slc_error *error)
 {
     struct secrets {
         struct slc_client_setup setup;
@@ -128,9 +121,10 @@ static int open_with(struct slc_session *s, const struct slc_session_options *o,
         return SLC_EXIT_USAGE;
     }
     int code = SLC_EXIT_USAGE;
-    if (find_identity(s, o, mixnet->topology, &secrets->stored, error) == SLC_OK) {
+    if (find_identity(s, o, &config->traffic, mixnet->topology, &secrets->stored, error) == SLC_OK) {
+        config->storage = s->storage;
         slc_stored_setup(&secrets->stored, &secrets->setup);
-        code = start_engine(s, o, mixnet, &secrets->setup, error);
+        code = start_engine(s, config, mixnet, &secrets->setup, error);
     }
     slc_guarded_free(secrets);
     return code;
@@ -139,10 +133,12 @@ static int open_with(struct slc_session *s, const struct slc_session_options *o,
 int slc_session_open(struct slc_session *s, const struct slc_session_options *o, struct slc_error *error)
 {
     *s = (struct slc_session){0};
+    struct slc_engine_config config;
     struct slc_mixnet mixnet;
+    if (configure(o, &config, error) != SLC_OK) return SLC_EXIT_USAGE;
     int code = slc_mixnet_find(&mixnet, o->nym_api, o->network, o->fetch_limit, error);
     if (code >= 0) return code;
-    code = open_with(s, o, &mixnet, error);
+    code = open_with(s, o, &config, &mixnet, error);
     slc_mixnet_release(&mixnet);
     return code;
 }

@@ -51,14 +51,16 @@ void slc_echo_config_default(struct slc_echo_config *config, uint64_t requesters
 static enum slc_status choose_gateways(const struct slc_echo_config *config, const struct slc_topology *topology,
                                        const struct slc_node ***gateways, size_t *count, struct slc_error *error)
 {
-    *count = slc_topology_gateways(topology, NULL, 0);
+    bool mixing_too = config->engine.traffic.ignore_ingress_role;
+    *count = config->gateway != NULL ? 1 : slc_topology_gateways(topology, mixing_too, NULL, 0);
     if (*count == 0) return slc_fail(error, SLC_NO_ROUTE, "no gateway of this network takes clients");
     *gateways = calloc(*count, sizeof(struct slc_node *));
     if (*gateways == NULL) return slc_fail(error, SLC_NO_MEMORY, "no memory");
-    *count = slc_topology_gateways(topology, *gateways, *count);
-    if (config->gateway == NULL) return SLC_OK;
+    if (config->gateway == NULL) {
+        *count = slc_topology_gateways(topology, mixing_too, *gateways, *count);
+        return SLC_OK;
+    }
     (*gateways)[0] = slc_topology_find(topology, config->gateway);
-    *count = 1;
     if ((*gateways)[0] != NULL) return SLC_OK;
     char text[SLC_BASE58_MAX] = "";
     (void)!slc_base58_encode(text, sizeof text, slc_bytes(config->gateway, SLC_IDENTITY_BYTES));

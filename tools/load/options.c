@@ -228,7 +228,7 @@ static size_t fragments_of(enum slc_message_kind kind, uint32_t surbs, uint64_t 
                            const struct slc_traffic *traffic)
 {
     struct slc_cut cut;
-    size_t len = slc_message_head_bytes(kind, surbs) + (size_t)bytes;
+    size_t len = slc_message_head_bytes(kind, surbs, slc_traffic_hops(traffic)) + (size_t)bytes;
     return slc_cut_plan(&cut, len, slc_fragment_bytes(traffic->size)) == SLC_OK ? cut.fragments : 0;
 }
 

@@ -125,12 +125,13 @@ static enum slc_status make_books(struct slc_load *l)
 
 static enum slc_status find_gateways(struct slc_load *l, struct slc_error *error)
 {
-    size_t count = slc_topology_gateways(l->target->mixnet.topology, NULL, 0);
+    bool mixing_too = l->traffic.ignore_ingress_role;
+    size_t count = slc_topology_gateways(l->target->mixnet.topology, mixing_too, NULL, 0);
     if (count == 0) return slc_fail(error, SLC_NO_ROUTE, "%s: no gateway takes clients", l->target->text);
     l->gateways = calloc(count, sizeof *l->gateways);
     if (l->gateways == NULL) return slc_fail(error, SLC_NO_MEMORY, "no memory");
     l->first_topology = slc_topology_hold(l->target->mixnet.topology);
-    l->gateway_count = slc_topology_gateways(l->first_topology, l->gateways, count);
+    l->gateway_count = slc_topology_gateways(l->first_topology, mixing_too, l->gateways, count);
     return SLC_OK;
 }
 

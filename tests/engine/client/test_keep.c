@@ -183,7 +183,12 @@ static void surbs_that_came_before_a_crash_do_not_come_again(void **state)
         surbs[i][SLC_SURB_KEY_BYTES + SLC_HEADER_BYTES] = 4;
     }
     struct slc_writer w = slc_writer(message, sizeof message);
-    slc_message_write_head(&w, SLC_MESSAGE_REPLIABLE, tag, surbs[0], 8, net->topology->rotation);
+    const struct slc_surb_list list = {.count = 8,
+                                       .hops = SLC_ROUTE_HOPS,
+                                       .rotation = net->topology->rotation,
+                                       .surb_bytes = SLC_REPLY_SURB_BYTES,
+                                       .surbs = slc_bytes(surbs[0], sizeof surbs)};
+    slc_message_write_head(&w, SLC_MESSAGE_REPLIABLE, tag, &list);
     mininet_message(net, 1, message, w.len);
     disk_run(&disk, net, SLC_SECOND, SLC_MILLISECOND);
     const struct slc_client_counters *counters = slc_clients_counters(net->clients);

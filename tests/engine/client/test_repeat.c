@@ -370,6 +370,13 @@ static void without_mix_hops_messages_go_straight_and_cover_does_not(void **stat
     assert_int_equal(net->client[1].acked, 1);
     assert_int_equal(counters->retransmitted, 0);
     assert_int_equal(net->delivery_count, 2);
+    /* The SURBs were of one hop, the gateway of who made them. */
+    unsigned home = 0;
+    for (size_t i = 0; i < net->client[1].hop_count; i++) {
+        if (net->client[1].hops[i] == MININET_MIXES) home++;
+    }
+    assert_int_equal(home, 1);
+    assert_int_equal(counters->surbs_used, 1);
     mininet_free(net);
 }
 

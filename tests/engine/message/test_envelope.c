@@ -42,13 +42,14 @@ static void expect_message(const cJSON *ok, const struct slc_message *message)
     }
 }
 
+enum { HOPS = 4 };
+
 /*
  * Reply SURB `i` of the section "repliable": secret (41+i)*32, key (41+i)*16, over the vectors' four nodes with the
  * delays, destination and padding that the section "reply_surb" states.
  */
 static void build_surb(uint8_t out[SLC_REPLY_SURB_BYTES], uint8_t i)
 {
-    enum { HOPS = 4 };
     const cJSON *schedule = NULL;
     cJSON_ArrayForEach(schedule, slc_vec_list(slc_vectors("sphinx.json"), "key_schedules"))
     {
@@ -106,10 +107,12 @@ static struct slc_bytes message_of(enum slc_message_kind kind, const uint8_t *ta
                                    enum slc_rotation rotation, struct slc_bytes data)
 {
     size_t count = surbs.len / SLC_REPLY_SURB_BYTES;
-    size_t head = slc_message_head_bytes(kind, count);
+    const struct slc_surb_list list = {
+        .count = count, .hops = HOPS, .rotation = rotation, .surb_bytes = SLC_REPLY_SURB_BYTES, .surbs = surbs};
+    size_t head = slc_message_head_bytes(kind, count, HOPS);
     uint8_t *bytes = slc_vec_copy(slc_vec_repeat(0xee, head + data.len));
     struct slc_writer w = slc_writer(bytes, head + data.len);
-    slc_message_write_head(&w, kind, tag, surbs.data, count, rotation);
+    slc_message_write_head(&w, kind, tag, &list);
     assert_int_equal(w.len, head);
     slc_write_bytes(&w, data.data, data.len);
     assert_true(slc_writer_ok(&w));
@@ -376,13 +379,16 @@ static void heads_that_cannot_be_written_mark_the_writer(void **state)
     (void)state;
     uint8_t room[64];
     struct slc_writer w = slc_writer(room, sizeof room);
-    slc_message_write_head(&w, SLC_MESSAGE_SURB_REQUEST, NULL, NULL, 0, SLC_ROTATION_UNKNOWN);
+    slc_message_write_head(&w, SLC_MESSAGE_SURB_REQUEST, NULL, NULL);
     assert_false(slc_writer_ok(&w));
     w = slc_writer(room, sizeof room);
-    slc_message_write_head(&w, SLC_MESSAGE_SURBS, room, room, 65536, SLC_ROTATION_UNKNOWN);
+    slc_message_write_head(&w, SLC_MESSAGE_SURBS, room, &(struct slc_surb_list){.count = 65536, .hops = 4});
+    assert_false(slc_writer_ok(&w));
+    w = slc_writer(room, sizeof room);
+    slc_message_write_head(&w, SLC_MESSAGE_SURBS, room, &(struct slc_surb_list){.count = 1, .explicit_keys = true});
     assert_false(slc_writer_ok(&w));
     w = slc_writer(room, 21);
-    slc_message_write_head(&w, SLC_MESSAGE_REPLIABLE, room + 32, NULL, 0, SLC_ROTATION_UNKNOWN);
+    slc_message_write_head(&w, SLC_MESSAGE_REPLIABLE, room + 32, NULL);
     assert_false(slc_writer_ok(&w));
 }
 

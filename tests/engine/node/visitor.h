@@ -193,7 +193,7 @@ static inline struct visitor *visitor_new(const struct slc_localnet *net, unsign
     struct slc_error error = {0};
     assert_int_equal(slc_localnet_topology(net, &v->topology, &error), SLC_OK);
     const struct slc_node *gateways[16];
-    size_t n = slc_topology_gateways(v->topology, gateways, 16);
+    size_t n = slc_topology_gateways(v->topology, true, gateways, 16);
     assert_true(gateway < n);
     v->gateway = gateways[gateway];
     assert_int_equal(slc_pool_init(&v->carry, 40000, 2), SLC_OK);

@@ -167,7 +167,7 @@ static void add_one(struct pair *p, uint64_t identity)
     const struct slc_node *gateways[8];
     if (slc_storage_find(p->storage, identity, &stored, &error) != SLC_OK) give_up("identity", error.text);
     if (!stored.registered) {
-        (void)slc_topology_gateways(p->topology, gateways, 8);
+        (void)slc_topology_gateways(p->topology, true, gateways, 8);
         memcpy(stored.gateway, gateways[identity % 2]->identity, sizeof stored.gateway);
     }
     slc_stored_setup(&stored, &setup);

@@ -281,7 +281,7 @@ static void gateways_without_entry_or_performance_are_none(void **state)
 {
     (void)state;
     struct slc_topology *topology = must_parse(E, "nodes/data/0/entry", "null");
-    assert_int_equal(slc_topology_gateways(topology, NULL, 0), 1);
+    assert_int_equal(slc_topology_gateways(topology, true, NULL, 0), 1);
     assert_false(slc_topology_find_id(topology, 4)->has_entry);
     slc_topology_release(topology);
 
@@ -303,7 +303,7 @@ static void an_empty_gateway_list_leaves_a_network_without_gateways(void **state
     assert_int_equal(slc_directory_parse(slc_bytes_of_text(TEST_REWARDED_SET), slc_bytes_of_text(d),
                                          slc_bytes_of_text(e), "test", &topology, NULL),
                      SLC_OK);
-    assert_int_equal(slc_topology_gateways(topology, NULL, 0), 0);
+    assert_int_equal(slc_topology_gateways(topology, true, NULL, 0), 0);
     slc_topology_release(topology);
     free(d);
     d = test_list(NULL, 0, false, 0, 0);

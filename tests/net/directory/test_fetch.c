@@ -216,7 +216,7 @@ static void expect_network(struct server *server)
     struct slc_error error = {.status = SLC_OK};
     if (slc_directory_fetch(server->base, 20000, &topology, &info, &error) != SLC_OK) fail_msg("%s", error.text);
     assert_int_equal(topology->node_count, 5);
-    assert_int_equal(slc_topology_gateways(topology, NULL, 0), 2);
+    assert_int_equal(slc_topology_gateways(topology, true, NULL, 0), 2);
     assert_int_equal(info.current_epoch, 100);
     slc_topology_release(topology);
 }

@@ -239,12 +239,40 @@ static void gateways_are_those_with_a_socket_and_the_entry_role(void **state)
     nodes[6].node.has_entry = false;
     struct slc_topology *topology = must_build(nodes, 7, &small_set);
     const struct slc_node *gateway[4] = {NULL};
-    assert_int_equal(slc_topology_gateways(topology, gateway, 1), 2);
+    assert_int_equal(slc_topology_gateways(topology, true, gateway, 1), 2);
     assert_int_equal(gateway[0]->id, 4);
     assert_null(gateway[1]);
-    assert_int_equal(slc_topology_gateways(topology, gateway, 4), 2);
+    assert_int_equal(slc_topology_gateways(topology, true, gateway, 4), 2);
     assert_int_equal(gateway[1]->id, 9);
-    assert_int_equal(slc_topology_gateways(topology, NULL, 0), 2);
+    assert_int_equal(slc_topology_gateways(topology, true, NULL, 0), 2);
+    slc_topology_release(topology);
+}
+
+static void a_gateway_that_can_mix_is_one_only_if_roles_are_ignored(void **state)
+{
+    (void)state;
+    struct slc_random random;
+    struct slc_node_details nodes[] = {test_node(1),    test_node(2),    test_node(3),
+                                       test_gateway(4), test_gateway(8), test_gateway(9)};
+    nodes[3].node.mixnode = nodes[5].node.mixnode = true;
+    struct slc_topology *topology = must_build(nodes, 6, &small_set);
+    const struct slc_node *gateway[3];
+    assert_int_equal(slc_topology_gateways(topology, true, gateway, 3), 3);
+    assert_int_equal(slc_topology_gateways(topology, false, gateway, 3), 1);
+    assert_int_equal(gateway[0]->id, 8);
+    slc_random_from_number(&random, 1, 1);
+    unsigned drawn[10] = {0};
+    for (unsigned i = 0; i < 300; i++) {
+        assert_int_equal(slc_topology_any_gateway(topology, false, &random)->id, 8);
+        drawn[slc_topology_any_gateway(topology, true, &random)->id]++;
+    }
+    assert_in_range(drawn[4], 60, 140);
+    assert_in_range(drawn[8], 60, 140);
+    assert_int_equal(drawn[4] + drawn[8] + drawn[9], 300);
+    nodes[4].node.mixnode = true;
+    slc_topology_release(topology);
+    topology = must_build(nodes, 6, &small_set);
+    assert_null(slc_topology_any_gateway(topology, false, &random));
     slc_topology_release(topology);
 }
 
@@ -442,6 +470,7 @@ int main(void)
         cmocka_unit_test(every_node_is_found_by_identity_and_by_id),
         cmocka_unit_test(a_hop_carries_the_padded_address_and_a_table_that_multiplies),
         cmocka_unit_test(gateways_are_those_with_a_socket_and_the_entry_role),
+        cmocka_unit_test(a_gateway_that_can_mix_is_one_only_if_roles_are_ignored),
         cmocka_unit_test(unusable_sphinx_keys_cost_their_node_only),
         cmocka_unit_test(a_layer_of_refused_nodes_is_no_layer),
         cmocka_unit_test(of_two_nodes_with_one_key_the_lower_id_stays),

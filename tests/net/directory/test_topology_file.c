@@ -43,7 +43,7 @@ static void a_file_makes_the_network(void **state)
     assert_int_equal(topology->rotation_id, 4);
     assert_int_equal(topology->epoch_id, 100);
     assert_int_equal(topology->refreshed_at, 1780272000); /* date -u -d 2026-06-01 +%s */
-    assert_int_equal(slc_topology_gateways(topology, NULL, 0), 2);
+    assert_int_equal(slc_topology_gateways(topology, true, NULL, 0), 2);
     assert_true(slc_topology_is_local(topology));
     for (uint32_t id = 1; id <= 5; id++) {
         uint8_t identity[32], sphinx_key[32];
