@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/engine/api/api_world.h"
+#include "tests/support/certificate.h"
 
+#include <cjson/cJSON.h>
 #include <poll.h>
 
 /* What the public API promises of messages, windows and ends, over real threads, sockets and packets. */
@@ -33,6 +35,73 @@ static void messages_arrive_and_are_told_with_their_tokens(void **state)
     good(slc_close(w.engine, NULL), NULL);
     free(bytes);
     end_net(&w);
+}
+
+/* TLS before each of the (two) gateways, told in the topology file. */
+static void put_tls_before_gateways(const struct world *w, const char *certificate, const char *key,
+                                    struct tls_front *front[2])
+{
+    char text[1 << 16];
+    size_t fronts = 0;
+    FILE *file = fopen(w->topology_file, "r");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1, file)] = 0;
+    assert_int_equal(fclose(file), 0);
+    cJSON *root = cJSON_Parse(text), *node;
+    cJSON_ArrayForEach(node, cJSON_GetObjectItem(root, "node_details"))
+    {
+        cJSON *entry = cJSON_GetObjectItem(node, "entry");
+        if (!cJSON_IsObject(entry)) continue;
+        struct slc_address behind = {.version = 4, .ip = {127, 0, 0, 1}};
+        uint16_t port;
+        assert_in_range(fronts, 0, 1);
+        behind.port = (uint16_t)cJSON_GetObjectItem(entry, "clients_ws_port")->valuedouble;
+        front[fronts++] = tls_front_start(certificate, key, &behind, &port);
+        cJSON_DeleteItemFromObject(entry, "hostname");
+        cJSON_DeleteItemFromObject(entry, "clients_wss_port");
+        assert_non_null(cJSON_AddStringToObject(entry, "hostname", "gateway.test"));
+        assert_non_null(cJSON_AddNumberToObject(entry, "clients_wss_port", port));
+    }
+    assert_int_equal(fronts, 2);
+    char *out = cJSON_PrintUnformatted(root);
+    file = fopen(w->topology_file, "w");
+    assert_true(out != NULL && file != NULL && fputs(out, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    cJSON_free(out);
+    cJSON_Delete(root);
+}
+
+static void messages_cross_by_tls(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/sluice-api-tls-XXXXXX", certificate[64], key[64];
+    struct world w;
+    struct tls_front *front[2];
+    uint8_t *bytes = pattern(20000);
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(certificate, sizeof certificate, "%s/cert.pem", folder);
+    (void)snprintf(key, sizeof key, "%s/key.pem", folder);
+    certificate_make(certificate, key, "DNS:gateway.test");
+    make_net(&w, 0);
+    put_tls_before_gateways(&w, certificate, key, front);
+    struct slc_open_options options = options_of(&w);
+    options.tls = true;
+    options.ca_file = certificate;
+    open_engine(&w, &options, 4);
+    await(&w, SLC_EVENT_READY, 4, 20);
+    for (unsigned i = 0; i < 4; i++) {
+        good(slc_send(w.client[i], &w.recipient[3 - i], bytes, 20000, NULL), NULL);
+    }
+    await(&w, SLC_EVENT_ACKED, 4, 60);
+    await(&w, SLC_EVENT_MESSAGE, 4, 60);
+    assert_int_equal(w.bytes, 4 * 20000);
+    assert_int_equal(w.count[SLC_EVENT_LOST], 0);
+    good(slc_close(w.engine, NULL), NULL);
+    end_net(&w);
+    tls_front_stop(front[0]);
+    tls_front_stop(front[1]);
+    assert_int_equal(remove(certificate) | remove(key) | rmdir(folder), 0);
+    free(bytes);
 }
 
 static void a_tag_is_answered_through_surbs(void **state)
@@ -301,6 +370,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_arrive_and_are_told_with_their_tokens),
+        cmocka_unit_test(messages_cross_by_tls),
         cmocka_unit_test(a_tag_is_answered_through_surbs),
         cmocka_unit_test(a_reply_to_a_tag_that_nobody_sent_is_undelivered),
         cmocka_unit_test(a_polled_message_is_a_view_until_it_is_released),
