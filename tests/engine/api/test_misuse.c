@@ -328,6 +328,30 @@ static void what_cannot_be_opened_is_told_in_words(void **state)
     end_net(&w);
 }
 
+static void one_engine_too_many_is_told_in_words(void **state)
+{
+    (void)state;
+    struct world w;
+    make_net(&w, 0);
+    struct slc_open_options options = options_of(&w);
+    struct slc_engine_id engines[SLC_ENGINES_MAX], one_more;
+    struct slc_error error = {0};
+    options.max_clients = 1;
+    for (size_t i = 0; i < SLC_ENGINES_MAX; i++) {
+        good(slc_open(&options, &engines[i], &error), &error);
+    }
+    assert_int_equal(slc_open(&options, &one_more, &error), SLC_FULL);
+    assert_non_null(strstr(error.text, "64"));
+    good(slc_close(engines[7], NULL), NULL);
+    struct slc_engine_id old = engines[7];
+    good(slc_open(&options, &engines[7], &error), &error);
+    assert_int_equal(slc_wake(old), SLC_BAD_HANDLE);
+    for (size_t i = 0; i < SLC_ENGINES_MAX; i++) {
+        good(slc_close(engines[i], NULL), NULL);
+    }
+    end_net(&w);
+}
+
 static void a_client_that_cannot_be_is_told_in_words(void **state)
 {
     (void)state;
@@ -520,6 +544,7 @@ int main(void)
         cmocka_unit_test(null_is_a_bad_argument),
         cmocka_unit_test(what_is_too_much_or_too_little_is_refused),
         cmocka_unit_test(what_cannot_be_opened_is_told_in_words),
+        cmocka_unit_test(one_engine_too_many_is_told_in_words),
         cmocka_unit_test(a_client_that_cannot_be_is_told_in_words),
         cmocka_unit_test(a_newer_struct_is_taken_while_it_asks_for_nothing_new),
         cmocka_unit_test(what_was_never_held_cannot_be_released),
