@@ -298,7 +298,11 @@ void slc_gateway_client_text(struct slc_gateway_client *g, struct slc_bytes text
 
 void slc_gateway_client_closed(struct slc_gateway_client *g, enum slc_status why, const char *reason, slc_time now)
 {
-    if (g->state == STATE_PAUSE || g->state == STATE_FAILED) return;
+    if (g->state == STATE_PAUSE || g->state == STATE_FAILED) {
+        /* It went before we could say goodbye. */
+        g->pending &= ~(uint32_t)(PENDING_SENDS | PENDING_DISCONNECT);
+        return;
+    }
     if (g->state == STATE_LEAVING) {
         leave(g);
         return;

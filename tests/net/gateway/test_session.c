@@ -273,6 +273,25 @@ static void a_gateway_that_hangs_in_the_handshake_is_left_after_five_seconds(voi
     world_free(w);
 }
 
+/* Found by fuzz_gateway_client: what was to be said on a line that is gone came out on no line. */
+static void a_line_that_goes_before_our_complaint_takes_it_along(void **state)
+{
+    (void)state;
+    static const char REFUSAL[] = "{\"type\":\"handshakeError\",\"message\":\"no\"}";
+    struct world *w = world_new(27);
+    while (w->inits == 0) {
+        if (!world_client_event(w) && !world_server_event(w)) (void)world_deliver(w);
+    }
+    slc_gateway_client_text(w->client, slc_bytes_of_text(REFUSAL), w->now, world_unix(w));
+    world_cut(w);
+    world_settle(w);
+    assert_int_equal(w->lost, 1);
+    assert_int_equal(w->disconnects, 0);
+    world_run(w, 10 * SLC_SECOND);
+    expect_session(w);
+    world_free(w);
+}
+
 static void a_connection_that_never_opens_is_given_up(void **state)
 {
     (void)state;
@@ -659,6 +678,7 @@ int main(void)
         cmocka_unit_test(a_lossy_line_is_survived),
         cmocka_unit_test(a_silent_gateway_is_left_and_tried_again),
         cmocka_unit_test(a_gateway_that_hangs_in_the_handshake_is_left_after_five_seconds),
+        cmocka_unit_test(a_line_that_goes_before_our_complaint_takes_it_along),
         cmocka_unit_test(a_connection_that_never_opens_is_given_up),
         cmocka_unit_test(retries_start_at_once_then_slow_down),
         cmocka_unit_test(a_session_that_lasted_starts_the_pauses_anew),
