@@ -61,11 +61,18 @@ void slc_engine_free(struct slc_engine *engine);
  * other comes back; both wait for the disk. SLC_NOT_FOUND: there is no such identity; SLC_DUPLICATE: it is in use;
  * SLC_MALFORMED, SLC_IO, SLC_DENIED: the storage, slc_engine_storage_words() says more (SLC_FULL too, with words).
  *
- * SLC_FULL: max_clients are there; SLC_NO_ROUTE: the gateway is not in the topology; SLC_AGAIN: the worker is busy, try
- * again after slc_engine_poll(); SLC_NO_MEMORY. After start, what fails later is a FAILED event.
+ * SLC_FULL: max_clients are there; SLC_NO_ROUTE: the gateway is not in the topology; SLC_AGAIN: the worker is busy, or
+ * slc_engine_identity() says so, try again after slc_engine_poll(); SLC_NO_MEMORY. After start, what fails later is a
+ * FAILED event.
  */
 SLC_MUST_CHECK enum slc_status slc_engine_add(struct slc_engine *engine, const struct slc_client_setup *setup,
                                               uint32_t *client);
+/*
+ * Whether a stored identity may be added, and read from the storage for that: SLC_NOT_FOUND: it was not here in this
+ * run, SLC_OK: it was, and all that it recorded is durable, so it is to be read now; SLC_AGAIN: not yet, its registration
+ * may be missing in what is read; SLC_DUPLICATE: it is in use.
+ */
+SLC_MUST_CHECK enum slc_status slc_engine_identity(const struct slc_engine *engine, uint64_t identity);
 /*
  * Ends a client in order: its unsettled messages are EXPIRED with SLC_CLOSED, the gateway is told what the traffic
  * says, then REMOVED comes as its last event. From here on only events know its number. SLC_NOT_FOUND; SLC_AGAIN as

@@ -90,16 +90,23 @@ static enum slc_status make_room(struct keeping *k, uint64_t identity)
     return SLC_OK;
 }
 
-static enum slc_status claim(struct keeping *k, uint64_t identity)
+enum slc_status slc_engine_identity(const struct slc_engine *e, uint64_t identity)
 {
-    enum slc_status status = make_room(k, identity);
-    if (status != SLC_OK) return status;
-    uint64_t use = k->uses[identity];
+    const struct keeping *k = &e->keeping;
+    uint64_t use = identity < k->use_count ? k->uses[identity] : 0;
+    if (use == 0) return SLC_NOT_FOUND;
     if (use == IN_USE) return SLC_DUPLICATE;
     /* What its last life has recorded has to be there before it is read. */
     unsigned worker = (unsigned)(use & ((1U << WORKER_BITS) - 1));
-    if (use != 0 && slc_keeper_durable(k->keeper, worker) < use >> WORKER_BITS) return SLC_AGAIN;
-    k->uses[identity] = IN_USE;
+    return slc_keeper_durable(k->keeper, worker) < use >> WORKER_BITS ? SLC_AGAIN : SLC_OK;
+}
+
+static enum slc_status claim(struct slc_engine *e, uint64_t identity)
+{
+    enum slc_status status = make_room(&e->keeping, identity);
+    if (status == SLC_OK) status = slc_engine_identity(e, identity);
+    if (status != SLC_OK && status != SLC_NOT_FOUND) return status;
+    e->keeping.uses[identity] = IN_USE;
     return SLC_OK;
 }
 
@@ -161,10 +168,10 @@ enum slc_status slc_keeping_admit(struct slc_engine *e, uint64_t *identity, cons
     bool fresh = *identity == 0;
     *m = (struct memories){0};
     if (k->keeper == NULL) return *identity == 0 ? SLC_OK : SLC_BAD_ARGUMENT;
-    enum slc_status status = fresh ? SLC_OK : claim(k, *identity);
+    enum slc_status status = fresh ? SLC_OK : claim(e, *identity);
     if (status != SLC_OK) return status;
     status = find(e, identity, keys, m);
-    if (status == SLC_OK && fresh) status = claim(k, *identity);
+    if (status == SLC_OK && fresh) status = claim(e, *identity);
     if (status == SLC_OK) return SLC_OK;
     slc_memories_free(m);
     if (!fresh) k->uses[*identity] = 0;

@@ -22,11 +22,24 @@ static enum slc_status pick_gateway(struct api *api, uint8_t gateway[SLC_IDENTIT
 
 /* ---- adding ---- */
 
+/* Until what its last life in this engine recorded is durable; then it is read again, with its registration. */
+static enum slc_status settle(struct api *api, struct slc_stored_client *stored, struct slc_error *error)
+{
+    enum slc_status status = slc_engine_identity(api->engine, stored->identity);
+    if (status == SLC_NOT_FOUND) return SLC_OK;
+    for (unsigned waited = 0; status == SLC_AGAIN && waited < PATIENCE; waited++) {
+        slc_api_pause();
+        status = slc_engine_identity(api->engine, stored->identity);
+    }
+    return slc_storage_find(api->storage, stored->identity, stored, error);
+}
+
 /* The identity of that name, or a new one under it. */
 static enum slc_status find_stored(struct api *api, const char *name, struct slc_stored_client *stored,
                                    struct slc_error *error)
 {
     enum slc_status status = slc_storage_find_name(api->storage, name, stored, error);
+    if (status == SLC_OK) return settle(api, stored, error);
     if (status != SLC_NOT_FOUND) return status;
     slc_client_keys_generate(&stored->keys, &api->random);
     return slc_storage_add(api->storage, name, &stored->keys, &stored->identity, error);
