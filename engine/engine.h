@@ -69,8 +69,8 @@ SLC_MUST_CHECK enum slc_status slc_engine_add(struct slc_engine *engine, const s
                                               uint32_t *client);
 /*
  * Whether a stored identity may be added, and read from the storage for that: SLC_NOT_FOUND: it was not here in this
- * run, SLC_OK: it was, and all that it recorded is durable, so it is to be read now; SLC_AGAIN: not yet, its registration
- * may be missing in what is read; SLC_DUPLICATE: it is in use.
+ * run, SLC_OK: it was, and all that it recorded is durable, so it is to be read now; SLC_AGAIN: not yet, its
+ * registration may be missing in what is read; SLC_DUPLICATE: it is in use.
  */
 SLC_MUST_CHECK enum slc_status slc_engine_identity(const struct slc_engine *engine, uint64_t identity);
 /*

@@ -49,16 +49,19 @@ static enum slc_status find_gateway(struct api *api, const char *text, struct sl
                                     struct slc_error *error)
 {
     uint8_t named[SLC_IDENTITY_BYTES];
-    if (text == NULL) {
-        return stored->registered ? SLC_OK : pick_gateway(api, stored->gateway, error);
-    }
-    if (slc_base58_key(named, text) != SLC_OK) {
+    enum slc_status status = SLC_OK;
+    if (text != NULL && slc_base58_key(named, text) != SLC_OK) {
         return slc_fail(error, SLC_BAD_ARGUMENT, "gateway %.60s: not an identity key in base58", text);
     }
-    enum slc_status status = SLC_OK;
-    if (api->storage != NULL) status = slc_storage_registration(api->storage, named, stored, error);
-    memcpy(stored->gateway, named, sizeof named);
-    return status;
+    if (text != NULL) {
+        if (api->storage != NULL) status = slc_storage_registration(api->storage, named, stored, error);
+        memcpy(stored->gateway, named, sizeof named);
+    } else if (!stored->has_gateway) {
+        status = pick_gateway(api, stored->gateway, error);
+    }
+    if (status != SLC_OK || api->storage == NULL || stored->registered) return status;
+    /* The program learns the address now. */
+    return slc_storage_choose(api->storage, stored->identity, stored->gateway, error);
 }
 
 /* Workers may be behind with their orders: that passes. */

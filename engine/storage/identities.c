@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of a registration that is still to be made. */
+static const uint8_t no_key[SLC_SEAL_KEY_BYTES];
+
 /* ---- rows to clients ---- */
 
 static void check_keys(uint8_t check[ROW_CHECK_BYTES], uint64_t identity, const char *name,
@@ -47,7 +50,8 @@ static enum slc_status take_registration(const struct slc_storage *s, sqlite3_st
     if (memcmp(check, kept, sizeof check) != 0) return slc_row_damaged(s, "the registration", out->identity, error);
     memcpy(out->gateway, gateway, SLC_IDENTITY_BYTES);
     memcpy(out->shared_key, key, SLC_SEAL_KEY_BYTES);
-    out->registered = true;
+    out->has_gateway = true;
+    out->registered = !slc_equal(key, no_key, sizeof no_key);
     return SLC_OK;
 }
 
@@ -204,6 +208,15 @@ enum slc_status slc_identity_put(struct slc_storage *s, const char *name, const 
     return SLC_OK;
 }
 
+static enum slc_status use_gateway(struct slc_storage *s, uint64_t identity, const uint8_t gateway[SLC_IDENTITY_BYTES],
+                                   struct slc_error *error)
+{
+    sqlite3_stmt *used = slc_storage_statement(s, STATEMENT_REGISTRATION_USED);
+    (void)sqlite3_bind_int64(used, 1, (sqlite3_int64)identity);
+    slc_row_bind(used, 2, gateway, SLC_IDENTITY_BYTES);
+    return slc_storage_do(s, used, error);
+}
+
 enum slc_status slc_registration_put(struct slc_storage *s, uint64_t identity,
                                      const uint8_t gateway[SLC_IDENTITY_BYTES], const uint8_t key[SLC_SEAL_KEY_BYTES],
                                      uint64_t timestamp, struct slc_error *error)
@@ -217,11 +230,29 @@ enum slc_status slc_registration_put(struct slc_storage *s, uint64_t identity,
     (void)sqlite3_bind_int64(put, 4, (sqlite3_int64)timestamp);
     slc_row_bind(put, 5, check, sizeof check);
     enum slc_status status = slc_storage_do(s, put, error);
-    if (status != SLC_OK) return status;
-    sqlite3_stmt *used = slc_storage_statement(s, STATEMENT_REGISTRATION_USED);
-    (void)sqlite3_bind_int64(used, 1, (sqlite3_int64)identity);
-    slc_row_bind(used, 2, gateway, SLC_IDENTITY_BYTES);
-    return slc_storage_do(s, used, error);
+    return status == SLC_OK ? use_gateway(s, identity, gateway, error) : status;
+}
+
+static enum slc_status choose(struct slc_storage *s, uint64_t identity, const uint8_t gateway[SLC_IDENTITY_BYTES],
+                              struct slc_error *error)
+{
+    sqlite3_stmt *row = slc_storage_statement(s, STATEMENT_REGISTRATION_GET);
+    (void)sqlite3_bind_int64(row, 1, (sqlite3_int64)identity);
+    slc_row_bind(row, 2, gateway, SLC_IDENTITY_BYTES);
+    int code = sqlite3_step(row);
+    (void)sqlite3_reset(row);
+    if (code == SQLITE_DONE) return slc_registration_put(s, identity, gateway, no_key, 0, error);
+    return code == SQLITE_ROW ? use_gateway(s, identity, gateway, error) : slc_storage_failed(s, code, error);
+}
+
+enum slc_status slc_storage_choose(struct slc_storage *s, uint64_t identity, const uint8_t gateway[SLC_IDENTITY_BYTES],
+                                   struct slc_error *error)
+{
+    (void)pthread_mutex_lock(&s->turn);
+    enum slc_status status = slc_storage_begin(s, error);
+    if (status == SLC_OK) status = slc_storage_end(s, choose(s, identity, gateway, error), error);
+    (void)pthread_mutex_unlock(&s->turn);
+    return status;
 }
 
 enum slc_status slc_storage_add(struct slc_storage *s, const char *name, const struct slc_client_keys *keys,

@@ -41,7 +41,8 @@ struct slc_stored_client {
     uint64_t identity; /* its number: 1 and up, in order of making */
     char name[SLC_STORED_NAME_MAX];
     struct slc_client_keys keys;
-    bool registered; /* what follows: with the gateway used last */
+    bool has_gateway; /* the one used last, or chosen: part of its address */
+    bool registered;  /* there, with what follows                          */
     uint8_t gateway[SLC_IDENTITY_BYTES];
     uint8_t shared_key[SLC_SEAL_KEY_BYTES];
     uint64_t timestamp; /* of the last authentication: the next has to be later */
@@ -60,6 +61,12 @@ SLC_MUST_CHECK enum slc_status slc_storage_find_name(struct slc_storage *storage
 SLC_MUST_CHECK enum slc_status slc_storage_registration(struct slc_storage *storage,
                                                         const uint8_t gateway[SLC_IDENTITY_BYTES],
                                                         struct slc_stored_client *stored, struct slc_error *error);
+/*
+ * Keeps where an identity is going to register, before anybody hears of its address: a crash before its registration
+ * is kept does not move it.
+ */
+SLC_MUST_CHECK enum slc_status slc_storage_choose(struct slc_storage *storage, uint64_t identity,
+                                                  const uint8_t gateway[SLC_IDENTITY_BYTES], struct slc_error *error);
 /* Keeps keys as a new identity; `name` may be "". SLC_DUPLICATE (the name), SLC_TOO_LONG, disk. */
 SLC_MUST_CHECK enum slc_status slc_storage_add(struct slc_storage *storage, const char *name,
                                                const struct slc_client_keys *keys, uint64_t *identity,
@@ -76,7 +83,7 @@ SLC_MUST_CHECK enum slc_status slc_storage_import(struct slc_storage *storage, c
 /* Forgets an identity and all that belongs to it. SLC_NOT_FOUND. */
 SLC_MUST_CHECK enum slc_status slc_storage_remove(struct slc_storage *storage, uint64_t identity,
                                                   struct slc_error *error);
-/* What slc_engine_add() wants; points into `stored`, whose gateway is left to choose when it is not registered. */
+/* What slc_engine_add() wants; points into `stored`, whose gateway is left to choose when it has none. */
 void slc_stored_setup(const struct slc_stored_client *stored, struct slc_client_setup *setup);
 
 /* ---- records (engine/client/record.h) ---- */

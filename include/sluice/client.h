@@ -25,7 +25,7 @@ struct slc_client_options {
     const char *name;    /* under which the engine's folder knows it, 1 to SLC_NAME_MAX letters, digits, '-', '_', '.':
                             the identity of that name, made when there is none. Without a folder NULL: a new
                             identity, gone with the client                                                      */
-    const char *gateway; /* identity key in base58; NULL: the one used last, else one by chance                  */
+    const char *gateway; /* identity key in base58; NULL: the one used or chosen last, else one by chance        */
     void *user;          /* comes back in events                                                                 */
 };
 

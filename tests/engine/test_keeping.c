@@ -137,16 +137,20 @@ static void an_identity_is_used_by_one_client_at_a_time(void **state)
     assert_true(stored.registered);
     slc_stored_setup(&stored, &setup);
     assert_int_equal(slc_engine_add(w.engine, &setup, &client), SLC_DUPLICATE);
+    assert_int_equal(slc_engine_identity(w.engine, 1), SLC_DUPLICATE);
+    assert_int_equal(slc_engine_identity(w.engine, 77), SLC_NOT_FOUND);
+    assert_int_equal(slc_engine_identity(w.engine, UINT64_MAX), SLC_NOT_FOUND);
     setup.identity = 77;
     assert_int_equal(slc_engine_add(w.engine, &setup, &client), SLC_NOT_FOUND);
     setup.identity = 1;
     must(slc_engine_remove(w.engine, 0), NULL);
     wait_for(&w, &w.removed, 1, 20);
     enum slc_status status;
-    while ((status = slc_engine_add(w.engine, &setup, &client)) == SLC_AGAIN && slc_now() < end) {
+    while ((status = slc_engine_identity(w.engine, 1)) == SLC_AGAIN && slc_now() < end) {
         take_for(&w, SLC_MILLISECOND);
     }
     must(status, NULL);
+    must(slc_engine_add(w.engine, &setup, &client), NULL);
     wait_for(&w, &w.ready, 2, 20);
     end_life(&w);
     end_world(&w);

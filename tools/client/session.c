@@ -55,8 +55,11 @@ static enum slc_status find_identity(struct slc_session *s, const struct slc_ses
     if (status == SLC_OK && o->gateway != NULL) {
         if (s->storage != NULL) status = slc_storage_registration(s->storage, named, stored, error);
         memcpy(stored->gateway, named, sizeof named);
-    } else if (status == SLC_OK && !stored->registered) {
+    } else if (status == SLC_OK && !stored->has_gateway) {
         status = pick_gateway(topology, traffic->ignore_ingress_role, &random, stored->gateway, error);
+    }
+    if (status == SLC_OK && s->storage != NULL && !stored->registered) {
+        status = slc_storage_choose(s->storage, stored->identity, stored->gateway, error);
     }
     slc_random_wipe(&random);
     return status;

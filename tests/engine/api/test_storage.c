@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -203,6 +204,34 @@ static void a_removed_client_may_come_back_by_its_name(void **state)
     end_net(&w);
 }
 
+static void an_address_that_was_told_stays_though_its_registration_is_lost(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"alice", "bob", "carol", "dave"};
+    struct world w;
+    struct slc_recipient told[4];
+    struct slc_close_report left = {.size = sizeof left};
+    char folder[64];
+    make_net(&w, 0);
+    make_folder(folder);
+    is_control = true;
+    sync_failures = UINT_MAX;
+    open_with(&w, folder, names, 4);
+    memcpy(told, w.recipient, sizeof told);
+    await(&w, SLC_EVENT_READY, 4, 20);
+    is_control = false;
+    good(slc_close(w.engine, &left), NULL);
+    assert_int_equal(left.storage.status, SLC_IO);
+    sync_failures = 0;
+    memset(w.count, 0, sizeof w.count);
+    open_with(&w, folder, names, 4);
+    assert_memory_equal(w.recipient, told, sizeof told);
+    await(&w, SLC_EVENT_READY, 4, 20);
+    close_in_order(&w);
+    remove_folder(folder);
+    end_net(&w);
+}
+
 static void a_folder_of_others_eyes_is_refused(void **state)
 {
     (void)state;
@@ -228,6 +257,7 @@ int main(void)
         cmocka_unit_test(a_tag_of_an_earlier_life_is_answered),
         cmocka_unit_test(names_and_folders_that_cannot_be_are_told_in_words),
         cmocka_unit_test(a_removed_client_may_come_back_by_its_name),
+        cmocka_unit_test(an_address_that_was_told_stays_though_its_registration_is_lost),
         cmocka_unit_test(a_folder_of_others_eyes_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,6 +49,40 @@ static void identities_are_provided_once_and_listed_in_order(void **state)
     }
 }
 
+static void a_gateway_that_was_chosen_stays_and_is_no_registration(void **state)
+{
+    struct home *h = *state;
+    struct slc_stored_client found;
+    struct sample sample;
+    uint8_t other[SLC_IDENTITY_BYTES] = {9};
+    home_must(slc_storage_provide(h->storage, 2, &h->random, &h->error), h);
+    home_must(slc_storage_find(h->storage, 1, &found, &h->error), h);
+    assert_false(found.has_gateway);
+    sample_make(&sample, &h->random, 1);
+    const uint8_t *gateway = sample.registration.gateway;
+    home_must(slc_storage_choose(h->storage, 1, gateway, &h->error), h);
+    home_reopen(h);
+    home_must(slc_storage_find(h->storage, 1, &found, &h->error), h);
+    assert_true(found.has_gateway);
+    assert_false(found.registered);
+    assert_memory_equal(found.gateway, gateway, sizeof found.gateway);
+    home_must(slc_storage_registration(h->storage, gateway, &found, &h->error), h);
+    assert_false(found.registered);
+    /* Registered there, then elsewhere chosen and back: the registration is still that. */
+    home_apply(h, 1, &sample.registration);
+    home_must(slc_storage_choose(h->storage, 1, other, &h->error), h);
+    home_must(slc_storage_find(h->storage, 1, &found, &h->error), h);
+    assert_false(found.registered);
+    assert_memory_equal(found.gateway, other, sizeof found.gateway);
+    home_must(slc_storage_choose(h->storage, 1, gateway, &h->error), h);
+    home_reopen(h);
+    home_must(slc_storage_find(h->storage, 1, &found, &h->error), h);
+    assert_true(found.registered);
+    assert_memory_equal(found.gateway, gateway, sizeof found.gateway);
+    home_must(slc_storage_find(h->storage, 2, &found, &h->error), h);
+    assert_false(found.has_gateway);
+}
+
 static void a_removed_identity_takes_its_records_along(void **state)
 {
     struct home *h = *state;
@@ -288,6 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_identity_is_the_same_after_reopening),
         TEST(identities_are_provided_once_and_listed_in_order),
+        TEST(a_gateway_that_was_chosen_stays_and_is_no_registration),
         TEST(a_removed_identity_takes_its_records_along),
         TEST(the_last_registration_is_the_one_in_use),
         TEST(records_come_back_as_the_ones_before_them_left_things),
