@@ -7,6 +7,7 @@
 long=no
 [ "${SLUICE_SOAK:-short}" = long ] && long=yes
 reports=${SLUICE_SOAK_REPORTS:-$work}
+mkdir -p "$reports"
 ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"
 
 # one SHORT LONG
