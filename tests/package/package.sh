@@ -64,7 +64,7 @@ fi
 
 for project in c cpp; do
     echo "$project, CMake"
-    expect 0 60 cmake -S "$here/$project" -B "$work/build-$project" -DCMAKE_PREFIX_PATH="$root"
+    expect 0 60 cmake -G Ninja -S "$here/$project" -B "$work/build-$project" -DCMAKE_PREFIX_PATH="$root"
     expect 0 60 cmake --build "$work/build-$project"
 done
 runs "$work/build-c/user_c_sluice"
