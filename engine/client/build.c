@@ -130,8 +130,6 @@ struct slc_sphinx_scratch *slc_builder_scratch(struct builder *b)
     return b->sphinx;
 }
 
-/* ---- routes ---- */
-
 /* ---- stages ---- */
 
 static struct message *message_of(struct slc_clients *c, const struct plan *plan)

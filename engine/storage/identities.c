@@ -153,13 +153,20 @@ enum slc_status slc_storage_find_name(struct slc_storage *s, const char *name, s
     return slc_fail(error, SLC_NOT_FOUND, "%s: no identity named %.64s", s->path, name);
 }
 
+static sqlite3_stmt *registration_row(struct slc_storage *s, uint64_t identity,
+                                      const uint8_t gateway[SLC_IDENTITY_BYTES])
+{
+    sqlite3_stmt *row = slc_storage_statement(s, STATEMENT_REGISTRATION_GET);
+    (void)sqlite3_bind_int64(row, 1, (sqlite3_int64)identity);
+    slc_row_bind(row, 2, gateway, SLC_IDENTITY_BYTES);
+    return row;
+}
+
 enum slc_status slc_storage_registration(struct slc_storage *s, const uint8_t gateway[SLC_IDENTITY_BYTES],
                                          struct slc_stored_client *stored, struct slc_error *error)
 {
     (void)pthread_mutex_lock(&s->turn);
-    sqlite3_stmt *row = slc_storage_statement(s, STATEMENT_REGISTRATION_GET);
-    (void)sqlite3_bind_int64(row, 1, (sqlite3_int64)stored->identity);
-    slc_row_bind(row, 2, gateway, SLC_IDENTITY_BYTES);
+    sqlite3_stmt *row = registration_row(s, stored->identity, gateway);
     stored->registered = false;
     int code = sqlite3_step(row);
     enum slc_status status = code == SQLITE_ROW    ? take_registration(s, row, 0, stored, error)
@@ -236,9 +243,7 @@ enum slc_status slc_registration_put(struct slc_storage *s, uint64_t identity,
 static enum slc_status choose(struct slc_storage *s, uint64_t identity, const uint8_t gateway[SLC_IDENTITY_BYTES],
                               struct slc_error *error)
 {
-    sqlite3_stmt *row = slc_storage_statement(s, STATEMENT_REGISTRATION_GET);
-    (void)sqlite3_bind_int64(row, 1, (sqlite3_int64)identity);
-    slc_row_bind(row, 2, gateway, SLC_IDENTITY_BYTES);
+    sqlite3_stmt *row = registration_row(s, identity, gateway);
     int code = sqlite3_step(row);
     (void)sqlite3_reset(row);
     if (code == SQLITE_DONE) return slc_registration_put(s, identity, gateway, no_key, 0, error);
