@@ -7,10 +7,13 @@
 #include "engine/runtime/runtime.h"
 #include "net/wire/websocket.h"
 
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 /*
  * A role that does what the test says: the test hands it functions, which run on the worker's thread, and reads what
@@ -331,6 +334,30 @@ static inline struct rig *rig_begin(void **state, enum slc_protocol protocol)
     struct rig *rig = rig_new(&config, protocol);
     if (rig == NULL) skip();
     return rig;
+}
+
+/* ---- strangers: sockets without a runtime ---- */
+
+static inline int raw_client(const struct slc_address *to)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    const struct sockaddr_in in = {
+        .sin_family = AF_INET, .sin_port = htons(to->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct timeval patience = {.tv_sec = PATIENCE_S};
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&in, sizeof in), 0);
+    return fd;
+}
+
+/* Reads until the peer ends the connection; the bytes in `text`, terminated. */
+static inline size_t read_to_end(int fd, char *text, size_t cap)
+{
+    size_t len = 0;
+    for (ssize_t n; len + 1 < cap && (n = read(fd, text + len, cap - 1 - len)) > 0;) {
+        len += (size_t)n;
+    }
+    text[len] = 0;
+    return len;
 }
 
 #endif
